@@ -19,6 +19,7 @@ enum { PARENT, BEFORE, AFTER, BELOW_AFTER, BACK, LATER, SET, SET_CHILD, UNSET_CH
 
 struct report {
 	double ahead; /* of the real time */
+	long long offset; /* of its children */
 	ino_t ns, next;
 };
 static struct report *reports;
@@ -31,6 +32,18 @@ static ino_t ns_of(const char *path)
 	return st.st_ino;
 }
 
+/* Of the monotonic clock of its children, to the initial namespace. */
+static long long offset_of(pid_t pid)
+{
+	char path[64], text[128];
+	long long sec = 0, nsec = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/timens_offsets", pid);
+	need(read_file(path, text, sizeof(text)) > 0 && sscanf(text, "monotonic %lld %lld", &sec, &nsec) == 2,
+	     "offsets: %s", text);
+	return sec * 1000000000 + nsec;
+}
+
 static void report(int which)
 {
 	struct timespec mono, real;
@@ -39,7 +52,8 @@ static void report(int which)
 	clock_gettime(CLOCK_REALTIME, &real);
 	reports[which] =
 		(struct report){ (double)(mono.tv_sec - real.tv_sec) + (double)(mono.tv_nsec - real.tv_nsec) / 1e9,
-				 ns_of("/proc/self/ns/time"), ns_of("/proc/self/ns/time_for_children") };
+				 offset_of(getpid()), ns_of("/proc/self/ns/time"),
+				 ns_of("/proc/self/ns/time_for_children") };
 }
 
 static void unshare_time(void)
@@ -172,6 +186,7 @@ int main(int argc, char **argv)
 {
 	const struct report *r;
 	struct report own;
+	long long apart[2];
 	pid_t pids[3];
 	struct stat kept;
 	char path[64];
@@ -189,6 +204,8 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "/proc/%d/ns/time_for_children", pids[0]);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	need(fd >= 0, "open %s", path);
+	for (int i = 0; i < 2; i++)
+		apart[i] = offset_of(pids[i]) - offset_of(getpid());
 
 	checkpoint_here();
 	need(!fstat(fd, &kept), "fstat");
@@ -205,6 +222,9 @@ int main(int argc, char **argv)
 	check_ahead(SET, own.ahead, 0);
 	check_ahead(SET_CHILD, own.ahead, -10);
 	check_ahead(UNSET_CHILD, own.ahead, 77);
+	check(r[AFTER].offset - own.offset == apart[0] && r[SET_CHILD].offset - own.offset == apart[1],
+	      "their clocks are %lld and %lld ns further apart", r[AFTER].offset - own.offset - apart[0],
+	      r[SET_CHILD].offset - own.offset - apart[1]);
 	check(r[PARENT].ns == own.ns && r[BEFORE].ns == own.ns && r[BACK].ns == own.ns && r[SET].ns == own.ns,
 	      "what was in one namespace is in several");
 	check(r[PARENT].next == r[AFTER].ns && r[PARENT].next == r[BELOW_AFTER].ns && r[PARENT].next == r[LATER].ns &&

@@ -18,6 +18,7 @@ enum { BELOW, CHILD_OF_IT, ENTERED, SECOND, NR };
 /* Reports of the processes at the end. */
 struct report {
 	double ahead; /* of the real time */
+	long long offset;
 	ino_t ns;
 };
 static struct report *reports;
@@ -31,6 +32,18 @@ static ino_t ns_of(const char *path)
 	return st.st_ino;
 }
 
+/* Of the monotonic clock of its children, to the initial namespace. */
+static long long offset_of(pid_t pid)
+{
+	char path[64], text[128];
+	long long sec = 0, nsec = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/timens_offsets", pid);
+	need(read_file(path, text, sizeof(text)) > 0 && sscanf(text, "monotonic %lld %lld", &sec, &nsec) == 2,
+	     "offsets: %s", text);
+	return sec * 1000000000 + nsec;
+}
+
 static struct report inspect(void)
 {
 	struct timespec mono, real;
@@ -38,7 +51,7 @@ static struct report inspect(void)
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	clock_gettime(CLOCK_REALTIME, &real);
 	return (struct report){ (double)(mono.tv_sec - real.tv_sec) + (double)(mono.tv_nsec - real.tv_nsec) / 1e9,
-				ns_of("/proc/self/ns/time") };
+				offset_of(getpid()), ns_of("/proc/self/ns/time") };
 }
 
 static int second(void *arg)
@@ -115,6 +128,7 @@ static void check_ahead(int which, const struct report *root, double ahead)
 int main(int argc, char **argv)
 {
 	struct report root;
+	long long apart[2];
 	pid_t pids[3];
 	char path[64];
 
@@ -130,6 +144,8 @@ int main(int argc, char **argv)
 	await_task("entered");
 	pids[2] = fork_ahead(-10, second);
 	await_task("second");
+	apart[0] = offset_of(pids[0]) - offset_of(getpid());
+	apart[1] = offset_of(pids[2]) - offset_of(getpid());
 
 	checkpoint_here();
 	for (int i = 0; i < 3; i++)
@@ -139,6 +155,9 @@ int main(int argc, char **argv)
 	check_ahead(CHILD_OF_IT, &root, 1000);
 	check_ahead(ENTERED, &root, 1000);
 	check_ahead(SECOND, &root, -10);
+	check(reports[BELOW].offset - root.offset == apart[0] && reports[SECOND].offset - root.offset == apart[1],
+	      "their clocks are %lld and %lld ns further apart", reports[BELOW].offset - root.offset - apart[0],
+	      reports[SECOND].offset - root.offset - apart[1]);
 	check(reports[BELOW].ns == reports[CHILD_OF_IT].ns && reports[BELOW].ns == reports[ENTERED].ns,
 	      "processes that shared a namespace are in several");
 	check(reports[BELOW].ns != root.ns && reports[SECOND].ns != root.ns && reports[SECOND].ns != reports[BELOW].ns,

@@ -277,20 +277,33 @@ static struct time_ns_state *state_of_root(struct restore *r)
 	return root_ns(r)->data;
 }
 
+/* Before the first is created. */
+static int set_base(struct time_restore *data)
+{
+	struct clocks own_ahead, now;
+	int err = clocks_own_ahead(&own_ahead);
+
+	if (err)
+		return err;
+	now = clocks_now();
+	data->base.monotonic = now.monotonic - own_ahead.monotonic;
+	data->base.boottime = now.boottime - own_ahead.boottime;
+	return 0;
+}
+
 static int create_all(struct restore *r, const char **ret_step)
 {
 	struct ns *ns;
-	struct clocks own_ahead;
 	int err;
 
 	*ret_step = "read the offsets of our own (/proc/self/timens_offsets)";
-	err = clocks_own_ahead(&own_ahead);
+	err = set_base(data_of(r));
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
 		if (err)
 			break;
 		if (((const struct time_ns_state *)ns->data)->creator)
 			continue;
-		err = time_ns_create(r, ns, &own_ahead, ret_step);
+		err = time_ns_create(r, ns, ret_step);
 	}
 	if (err)
 		return err;

@@ -182,12 +182,9 @@ static bool is_needed_early(const struct restore_task *task, const struct ns *ns
 
 static int create(struct restore *r, struct ns *ns)
 {
-	const char *step = "read the offsets of its own";
-	struct clocks own_ahead;
-	int err = clocks_own_ahead(&own_ahead);
+	const char *step = NULL;
+	int err = time_ns_create(r, ns, &step);
 
-	if (!err)
-		err = time_ns_create(r, ns, &own_ahead, &step);
 	return err ? fail(err, "create the time namespace for its children: %s", step) : 0;
 }
 

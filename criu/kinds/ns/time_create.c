@@ -17,12 +17,15 @@
 #define CLONE_NEWTIME 0x80
 #endif
 
-/* The namespace that this process has unshared for its children. Its clocks start with their values at the dump. */
-static int set_offsets(const struct restore *r, const struct time_ns_state *state, const struct clocks *own_ahead)
+/*
+ * The namespace that this process has unshared for its children. Its clocks continue as those of all others of the tree: whenever it is
+ * created, what they are apart is what it was at the dump.
+ */
+static int set_offsets(const struct restore *r, const struct time_ns_state *state)
 {
-	struct clocks now = clocks_now();
-	int64_t mono = state->stood.monotonic - now.monotonic + own_ahead->monotonic;
-	int64_t boot = state->stood.boottime - now.boottime + own_ahead->boottime;
+	const struct clocks *base = &state->run->base;
+	int64_t mono = state->stood.monotonic - base->monotonic;
+	int64_t boot = state->stood.boottime - base->boottime;
 	int64_t mono_nsec = (mono % NSEC_IN_SEC + NSEC_IN_SEC) % NSEC_IN_SEC;
 	int64_t boot_nsec = (boot % NSEC_IN_SEC + NSEC_IN_SEC) % NSEC_IN_SEC;
 	char text[128];
@@ -35,7 +38,6 @@ static int set_offsets(const struct restore *r, const struct time_ns_state *stat
 struct time_creation {
 	struct restore *r;
 	struct ns *ns;
-	const struct clocks *own_ahead;
 	const char *step;
 };
 
@@ -46,7 +48,7 @@ static int set_and_keep(void *arg)
 	int err, fd;
 
 	c->step = "set its offsets (/proc/self/timens_offsets)";
-	err = set_offsets(c->r, c->ns->data, c->own_ahead);
+	err = set_offsets(c->r, c->ns->data);
 	if (err)
 		return err;
 	c->step = "open /proc/self/ns/time_for_children";
@@ -74,9 +76,9 @@ static int create(struct time_creation *c)
 	return unshare(CLONE_NEWTIME) < 0 ? -errno : set_and_keep(c);
 }
 
-int time_ns_create(struct restore *r, struct ns *ns, const struct clocks *own_ahead, const char **ret_step)
+int time_ns_create(struct restore *r, struct ns *ns, const char **ret_step)
 {
-	struct time_creation creation = { r, ns, own_ahead, *ret_step };
+	struct time_creation creation = { r, ns, *ret_step };
 	int err = create(&creation);
 
 	*ret_step = creation.step;

@@ -16,6 +16,7 @@ struct restore_task;
 struct time_restore {
 	size_t nr; /* namespaces */
 	bool clocks_continue; /* in namespaces, from their values at the dump */
+	struct clocks base; /* of the initial namespace, at the moment from which they all continue */
 };
 
 /* Of a restore, ns->data */
@@ -29,11 +30,8 @@ struct time_ns_state {
 
 /* ---- time_create.c ---- */
 
-/*
- * Creates it for the children of this process, which is @own_ahead of the initial one, and keeps a descriptor. 0, or a negative errno;
- * *ret_step: what failed.
- */
-int time_ns_create(struct restore *r, struct ns *ns, const struct clocks *own_ahead, const char **ret_step);
+/* Creates it for the children of this process, and keeps a descriptor. 0, or a negative errno; *ret_step: what failed. */
+int time_ns_create(struct restore *r, struct ns *ns, const char **ret_step);
 
 /* ---- time_children.c ---- */
 
