@@ -5,15 +5,16 @@
  * be set until the first one is in. Processes of one tree may be in several, each of which is recreated.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "kernel/clocks.h"
-#include "kernel/ns_run.h"
 #include "kinds/kinds.h"
 #include "kinds/ns/time_ns.h"
 #include "run/dump.h"
+#include "run/helper_process.h"
 #include "run/outside.h"
 #include "run/restore.h"
 #include "run/user_ns.h"
@@ -73,10 +74,48 @@ static int survey_clocks(struct dump *dump, const struct proc *proc, struct ns *
 	return 0;
 }
 
-/* A process enters it whose children are in it, too. */
+struct inside {
+	int ns, out;
+};
+struct inside_answer {
+	int err;
+	struct clocks ahead;
+};
+
+/* In a process whose children are in the namespace, too. */
 static int read_inside(void *arg)
 {
-	return clocks_own_ahead(arg);
+	const struct inside *inside = arg;
+	struct inside_answer answer = { 0 };
+
+	answer.err = setns(inside->ns, CLONE_NEWTIME) < 0 ? -errno : clocks_own_ahead(&answer.ahead);
+	return write(inside->out, &answer, sizeof(answer)) != sizeof(answer);
+}
+
+/* Only a process whose memory nobody shares can enter a time namespace. */
+static int ask_inside(int ns, struct clocks *ret_ahead)
+{
+	struct helper_process helper = HELPER_NONE;
+	struct inside inside = { .ns = ns };
+	const struct helper_job job = { .run = read_inside, .arg = &inside };
+	struct inside_answer answer;
+	int pipe[2], err;
+	bool answered;
+
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return -errno;
+	inside.out = pipe[1];
+	err = helper_start(&helper, &job);
+	close(pipe[1]);
+	if (!err) {
+		helper_wait(&helper);
+		answered = read(pipe[0], &answer, sizeof(answer)) == sizeof(answer);
+		err = answered ? answer.err : -ECHILD;
+	}
+	close(pipe[0]);
+	if (!err)
+		*ret_ahead = answer.ahead;
+	return err;
 }
 
 /* All that are in it have unshared another one for their children, whose offsets are all that /proc has. */
@@ -85,10 +124,10 @@ static int survey_clocks_inside(struct dump *dump, struct ns *ns)
 	const struct dump_task *member = dump_task_of(ns->member);
 	_cleanup_close_ int fd = proc_ns_open(&member->proc, PROC_NS_TIME);
 	struct clocks *ahead = dump_alloc(dump, sizeof(*ahead)), own;
-	int result = 0, err = !ahead ? -ENOMEM : fd < 0 ? fd : ns_run_in(&fd, 1, read_inside, ahead, &result);
+	int err = !ahead ? -ENOMEM : fd < 0 ? fd : ask_inside(fd, ahead);
 
-	if (err || result)
-		return fail(err ? err : result, "enter the time namespace of process %d", member->t.host_pid);
+	if (err)
+		return fail(err, "enter the time namespace of process %d", member->t.host_pid);
 	err = read_own_ahead(&own);
 	if (err)
 		return err;
