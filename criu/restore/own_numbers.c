@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kernel/ns_run.h"
+#include "restore/await_tasks.h"
 #include "restore/nested.h"
 #include "restore/restore.h"
 #include "run/restore.h"
@@ -25,8 +26,8 @@
 /* How many numbers in a row should not be of the tree: for all processes of a usual restore, and those of others meanwhile. */
 #define ROW_OF_NUMBERS 1024u
 #define ROW_AT_LEAST 64u
-/* Without ns_last_pid a number is passed by taking it, which costs some 60 us. */
-#define TAKEN_AT_MOST 10000
+/* Without ns_last_pid a number is passed by taking it, which costs up to half a millisecond. */
+#define TAKEN_AT_MOST 1000
 
 struct numbers {
 	const uint64_t *v; /* of the tree, sorted */
@@ -50,15 +51,15 @@ static uint64_t find_row_after(const struct numbers *of, uint64_t last, uint64_t
 	return last + row < of->pid_max ? last : 0;
 }
 
+/* Ahead, if possible: whoever remembers a pid of before should not soon meet it again. */
 static uint64_t find_row(const struct numbers *of, uint64_t last, uint64_t wanted)
 {
 	uint64_t found = 0;
 
-	for (uint64_t row = wanted; !found && row >= ROW_AT_LEAST; row /= 2) {
+	for (uint64_t row = wanted; !found && row >= ROW_AT_LEAST; row /= 2)
 		found = find_row_after(of, last, row);
-		if (!found)
-			found = find_row_after(of, RESERVED_PIDS, row);
-	}
+	for (uint64_t row = wanted; !found && row >= ROW_AT_LEAST; row /= 2)
+		found = find_row_after(of, RESERVED_PIDS, row);
 	return found;
 }
 
@@ -91,20 +92,35 @@ static int pass_numbers(uint64_t last, uint64_t to)
 
 	if (to < last || to - last > TAKEN_AT_MOST)
 		return -ERANGE;
-	for (uint64_t now = last; !err && now >= last && now < to;)
-		err = ns_run_in(NULL, 0, note_number, &now, &result);
+	for (uint64_t now = last; !err && now >= last && now < to;) {
+		err = restore_interrupted();
+		if (!err)
+			err = ns_run_in(NULL, 0, note_number, &now, &result);
+	}
 	return err;
+}
+
+/* No further than necessary. *ret_to: where it is then. */
+static int pass_nearest(const struct numbers *of, uint64_t last, uint64_t *ret_to)
+{
+	*ret_to = find_row(of, last, ROW_AT_LEAST);
+	return *ret_to == last ? 0 : pass_numbers(last, *ret_to);
 }
 
 static int leave_numbers(const struct numbers *of, uint64_t row)
 {
-	const uint64_t last = read_number(LAST_PID), to = last ? find_row(of, last, row) : 0;
-	int err = to == last ? 0 : to ? write_last(to) : -ERANGE;
+	const uint64_t last = read_number(LAST_PID);
+	uint64_t to = last ? find_row(of, last, row) : 0;
+	int err = !last ? -ENOENT : to == last ? 0 : to ? write_last(to) : -ERANGE;
 
 	if (err && to)
-		err = pass_numbers(last, to);
+		err = pass_nearest(of, last, &to);
+	if (err == -EINTR)
+		return err;
 	/* Then a process of ours may be in the way of one of the tree. */
-	if (err)
+	if (!last)
+		log_warn("cannot move away from the numbers of the tree: " LAST_PID " of proc cannot be read");
+	else if (err)
 		log_warn("cannot move away from the numbers of the tree (the last pid is %lu): errno %d", last, -err);
 	else if (to != last)
 		log_debug("the last pid was %lu, and is %lu now, away from the numbers of the tree", last, to);
