@@ -166,10 +166,10 @@ int dump_enter_network(struct dump *dump, const struct ns *ns)
 		return -ENOMEM;
 	known = ns ? find_known(networks, ns) : NULL;
 	/* In a user namespace it may be possible to enter that of the tree, but not to come back. */
-	if (!networks->at && net_ns_enter(networks->own))
-		return fail(
-			-EPERM,
-			"enter the network namespace of a socket: criu could not return to its own: run criu as root");
+	err = networks->at ? 0 : net_ns_enter(networks->own);
+	if (err)
+		return fail(err, "enter the network namespace of a socket: criu could not return to its own%s",
+			    err == -EPERM ? ": run criu as root" : "");
 	fd = ns ? (known ? known->fd : -1) : networks->own;
 	if (fd < 0 && ns && !ns->member)
 		return fail(-ESRCH, "enter a network namespace that no process of the tree is in");
