@@ -56,7 +56,8 @@ static int open_status(struct session *s, CriuOpts *rpc)
 
 /*
  * A socket in which pidfds could wait for the next iteration. It is not needed: a process is compared with that of the previous images by its
- * start time, and by the userfaultfd in its memory (memory/tracker.h). A wrong one is a mistake all the same.
+ * start time, and by the userfaultfd in its memory (memory/tracker.h). A wrong one is a mistake all the same; one that cannot be looked at
+ * (the client is in another pid namespace, or another user's, or the kernel is too old) is no harm.
  */
 static int check_pidfd_store(struct session *s, const CriuOpts *rpc)
 {
@@ -67,6 +68,11 @@ static int check_pidfd_store(struct session *s, const CriuOpts *rpc)
 	if (!rpc->has_pidfd_store_sk || !(s->request.command & (CMD_DUMP | CMD_PRE_DUMP)))
 		return 0;
 	sock = client_get_fd(&s->client, rpc->pidfd_store_sk);
+	if (sock < 0 && sock != -EBADF) {
+		log_debug("pidfd_store_sk: the client's descriptor %d cannot be looked at: %s", rpc->pidfd_store_sk,
+			  strerror(-sock));
+		return 0;
+	}
 	if (sock < 0)
 		return session_refuse(s, -EINVAL, "pidfd_store_sk: open the client's descriptor %d: %s",
 				      rpc->pidfd_store_sk, fd_error(sock));

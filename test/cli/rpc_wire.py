@@ -140,9 +140,9 @@ class Connection:
         return exit_of(self.pid) if self.pid else None
 
 
-def swrk(criu, *args, kind=socket.SOCK_SEQPACKET, env=None):
+def swrk(criu, *args, kind=socket.SOCK_SEQPACKET, env=None, pair=None):
     """Starts `criu swrk`, connected to us, with stdin, stdout and stderr closed as pycriu does."""
-    ours, its = socket.socketpair(socket.AF_UNIX, kind)
+    ours, its = pair or socket.socketpair(socket.AF_UNIX, kind)
     pid = os.fork()
     if not pid:
         try:
