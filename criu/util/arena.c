@@ -255,8 +255,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 		b = block_new(arena, size);
 		if (!b)
 			return NULL;
-		/* A block for a single large allocation goes after the one that still has space. */
-		if (arena->blocks && size > BLOCK_SIZE / 2) {
+		/*
+		 * The next allocations are from the one with more space left. So no block leaves more unused than was
+		 * allocated when it came or when it was left, and the file, which doubles when all is used, is bounded.
+		 */
+		if (arena->blocks && b->size - size <= arena->blocks->size - arena->blocks->used) {
 			b->next = arena->blocks->next;
 			arena->blocks->next = b;
 		} else {

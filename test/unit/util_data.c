@@ -202,6 +202,42 @@ static void arena_is_the_same_when_sealed(void)
 	}
 }
 
+/* Of sizes between @least and @most: the file remains below @times what was allocated, and each has its own bytes. */
+static void arena_of_large_ones(size_t least, size_t most, size_t times)
+{
+	enum { N = 400, SLACK = 8 << 20 };
+	unsigned *p[N];
+	size_t need = 0, size;
+	uint32_t random = 1;
+	struct arena a;
+
+	arena_init_for_forks(&a);
+	for (unsigned i = 0; i < N; i++) {
+		random = random * 1664525 + 1013904223;
+		size = least + (random >> 8) % (most - least + 1);
+		need += size;
+		p[i] = arena_alloc(&a, size);
+		CHECK(p[i] && !p[i][0] && !p[i][size / sizeof(**p) - 1]);
+		if (!p[i])
+			break;
+		p[i][0] = p[i][size / sizeof(**p) - 1] = i;
+		p[i][1] = (unsigned)(size / sizeof(**p) - 1);
+		CHECK(a.file_size <= times * need + SLACK);
+	}
+	CHECK(!arena_seal(&a));
+	for (unsigned i = 0; i < N && p[i]; i++)
+		CHECK(p[i][0] == i && p[i][p[i][1]] == i);
+	arena_free(&a);
+}
+
+/* A block of the file for each would double it each time. */
+static void arena_has_room_for_large_ones(void)
+{
+	arena_of_large_ones(160 << 10, 160 << 10, 2);
+	arena_of_large_ones(64, 300 << 10, 3);
+	arena_of_large_ones(100 << 10, 140 << 10, 3);
+}
+
 static bool cleans_to(const char *text, const char *expected)
 {
 	char buf[64];
@@ -234,5 +270,6 @@ int main(void)
 	RUN(hash_of_pointers_and_slots);
 	RUN(arena_uses_work_areas_again);
 	RUN(arena_is_the_same_when_sealed);
+	RUN(arena_has_room_for_large_ones);
 	DONE();
 }
