@@ -167,7 +167,7 @@ int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap 
 		kept->first_sums = NULL;
 		for (size_t i = 0; i < kept->nr_runs; i++)
 			kept->runs[i].sums = NULL;
-		if (map->has_blocks && pagemap_blocks_keep(kept, arena))
+		if (map->has_blocks && pagemap_blocks_keep(kept, map->first_blocks, arena))
 			return -ENOMEM;
 	}
 	*ret_map = kept;

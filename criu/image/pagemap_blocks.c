@@ -154,18 +154,33 @@ void pagemap_blocks_take(struct pagemap *map, struct pagemap *parent)
 	map->has_blocks |= parent->has_blocks;
 }
 
-int pagemap_blocks_keep(struct pagemap *kept, struct arena *arena)
+static struct pagemap_blocks *copy_blocks(const struct pagemap_blocks *from, struct arena *arena)
 {
-	for (size_t i = 0; i < kept->nr_runs; i++) {
-		const struct pagemap_blocks *from = kept->runs[i].blocks;
-		size_t size = from ? blocks_size(from->nr, from->has_sums ? from->nr : 0) : 0;
-		struct pagemap_blocks *copy = from ? arena_alloc(arena, size) : NULL;
+	size_t size = blocks_size(from->nr, from->has_sums ? from->nr : 0);
+	struct pagemap_blocks *copy = arena_alloc(arena, size);
 
-		if (from && !copy)
+	if (!copy)
+		return NULL;
+	memcpy(copy, from, size);
+	copy->next = copy->kept = NULL;
+	return copy;
+}
+
+int pagemap_blocks_keep(struct pagemap *kept, struct pagemap_blocks *originals, struct arena *arena)
+{
+	/* The map may have been kept before, in another arena. */
+	for (struct pagemap_blocks *b = originals; b; b = b->next)
+		b->kept = NULL;
+	for (size_t i = 0; i < kept->nr_runs; i++) {
+		struct pagemap_blocks *from = kept->runs[i].blocks;
+
+		if (!from)
+			continue;
+		if (!from->kept)
+			from->kept = copy_blocks(from, arena);
+		if (!from->kept)
 			return -ENOMEM;
-		if (from)
-			memcpy(copy, from, size);
-		kept->runs[i].blocks = copy;
+		kept->runs[i].blocks = from->kept;
 	}
 	return 0;
 }

@@ -16,5 +16,5 @@ int pagemap_blocks_load(struct image_reader *img, struct pagemap *map, const Pag
 void pagemap_blocks_free(struct pagemap *map);
 /* @map now owns those of @parent, too. */
 void pagemap_blocks_take(struct pagemap *map, struct pagemap *parent);
-/* Replaces those of the runs of @kept by copies in @arena. -ENOMEM */
-int pagemap_blocks_keep(struct pagemap *kept, struct arena *arena);
+/* Replaces those of the runs of @kept, which are @originals, by copies in @arena: one of each. -ENOMEM */
+int pagemap_blocks_keep(struct pagemap *kept, struct pagemap_blocks *originals, struct arena *arena);

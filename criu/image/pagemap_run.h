@@ -21,6 +21,7 @@ enum { PAGEMAP_BLOCK_MAX = 4 << 20 }; /* bytes of a block */
 /* The blocks of an entry: pages that are compressed together. Only the last one may have fewer pages than the others. */
 struct pagemap_blocks {
 	struct pagemap_blocks *next; /* of the same map */
+	struct pagemap_blocks *kept; /* the copy that pagemap_keep() has made; NULL: none yet */
 	enum pagemap_codec codec;
 	uint32_t block_pages;
 	uint64_t nr_pages;
@@ -61,7 +62,7 @@ struct pagemap_run {
 	uint32_t source; /* when PRESENT: index for pagemap_source() */
 	uint64_t offset; /* when PRESENT: byte offset in that source, in which a pages image may begin anywhere */
 	/* NULL: pages are stored as they are. Otherwise @offset is that of its first block, */
-	const struct pagemap_blocks *blocks;
+	struct pagemap_blocks *blocks;
 	uint64_t skip; /* and the run begins so many pages after that one's first */
 	const uint32_t *sums; /* of each of its pages (CRC-32C); NULL: there are none */
 	uint32_t of_process; /* whose page map, of the same images, has these pages; 0: this one */

@@ -259,6 +259,55 @@ static const char *test_processes(void)
 	return NULL;
 }
 
+/* Eight pages of process 7 from page 10 on, in blocks of four pages that are stored as they are. */
+static int add_blocks(struct image_store *dir)
+{
+	const uint32_t sizes[] = { 4 * PAGE_SZ, 4 * PAGE_SZ }, sums[] = { 1, 2 };
+	const struct pagemap_block_sizes blocks = { PAGEMAP_LZ4, 4, sizes, sums, 2, 8 * PAGE_SZ };
+	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
+	struct image_extent pages;
+	int err = pagemap_create(dir, IMAGE_PAGEMAP, 7, &map, &pages);
+	_cleanup_close_ int fd = pages.fd;
+
+	err = err ?: pagemap_add_blocks(map, 10 * PAGE_SZ, 8, PAGEMAP_PRESENT, &blocks);
+	if (!err && ftruncate(fd, 8 * PAGE_SZ) < 0)
+		err = -EIO;
+	return err ?: pagemap_close(steal_ptr(&map));
+}
+
+/* Runs in the same blocks have one copy of them, also when the map is kept twice. */
+static const char *test_kept_blocks(void)
+{
+	const struct row own[] = { { 10, 1, PROCESS(7) | 1 }, { 12, 1, PROCESS(7) | 1 }, { 16, 2, PROCESS(7) | 1 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_store_ struct image_store *dir = NULL;
+	struct pagemap *map, *kept[2] = { 0 };
+	struct arena arenas[2];
+
+	EXPECT(!image_dir_open(path, &dir) && !image_store_begin(dir) && !add_blocks(dir));
+	EXPECT(!add_map(dir, 5, own, ARRAY_SIZE(own), 'x') && !image_store_commit(dir));
+	if (pagemap_load(dir, IMAGE_PAGEMAP, 5, &map))
+		return because("%s", image_store_error(dir));
+	EXPECT(map->nr_runs == 3 && map->runs[0].blocks && map->runs[0].blocks == map->runs[2].blocks);
+	for (int i = 0; i < 2; i++) {
+		const struct pagemap_blocks *copy;
+
+		arena_init(&arenas[i]);
+		EXPECT(!pagemap_keep(map, &arenas[i], &kept[i]) && kept[i] && kept[i]->nr_runs == 3);
+		copy = kept[i]->runs[0].blocks;
+		EXPECT(copy && copy != map->runs[0].blocks && copy->nr == 2 && copy->at[2] == 8 * PAGE_SZ &&
+		       pagemap_block_sum(copy, 1) == 2);
+		EXPECT(kept[i]->runs[1].blocks == copy && kept[i]->runs[2].blocks == copy);
+		EXPECT(kept[i]->runs[2].skip == 6);
+	}
+	EXPECT(kept[0]->runs[0].blocks != kept[1]->runs[0].blocks);
+	pagemap_free(map);
+	arena_free(&arenas[0]);
+	EXPECT(kept[1]->runs[2].blocks->block_pages == 4);
+	arena_free(&arenas[1]);
+	return NULL;
+}
+
 /* Of two processes, 5 and 7; the latter has one run. */
 static int write_two(struct image_store *dir, const struct row *rows, size_t n, const struct row *of_7)
 {
@@ -398,6 +447,7 @@ int main(void)
 	run_case("reader-refuses", test_reader_refuses);
 	run_case("old-format", test_old_format);
 	run_case("kept", test_kept);
+	run_case("kept blocks", test_kept_blocks);
 	run_case("pages of other processes", test_processes);
 	run_case("pages of other processes that are not there", test_bad_processes);
 	run_case("parents", test_parents);
