@@ -33,8 +33,8 @@ struct verification {
 
 static bool is_verified(const struct verification *v, const struct pagemap_run *run)
 {
-	/* Pages of another process are verified with its own. */
-	if (run->of_process && restore_find_task(v->r, (pid_t)run->of_process))
+	/* Pages of another process are verified with its own, unless those are lazy. */
+	if (run->of_process && !v->r->opts->lazy_pages && restore_find_task(v->r, (pid_t)run->of_process))
 		return false;
 	if (!(run->flags & PAGEMAP_PRESENT) || (v->r->opts->lazy_pages && run->flags & PAGEMAP_LAZY))
 		return false;
