@@ -11,7 +11,7 @@ enum {
 	IMAGE_NAME_MAX = 64, /* size of the longest file name in the table, with its NUL */
 	IMAGE_VERSION_PRE_DUMP = 0, /* pages alone, which cannot be restored */
 	IMAGE_VERSION = 2, /* inventory_entry.img_version of version 1.1 */
-	IMAGE_VERSION_BLOCKS = 3, /* of version 1.2: page maps may have blocks (compressed pages) */
+	IMAGE_VERSION_BLOCKS = 3, /* of version 1.2: page maps may have blocks (compressed pages) or of_process */
 };
 
 enum image_framing {

@@ -65,7 +65,7 @@ static void count(struct dump_stats *stats, const struct page_run *run)
 		stats->pages_skipped_parent += pages;
 	if (run->outcome == PAGES_SAME)
 		stats->pages_same += pages;
-	if (run->may_be_lazy)
+	if (run->may_be_lazy && run->outcome != PAGES_SAME)
 		stats->pages_lazy += pages;
 	if (!page_run_has_content(run))
 		return;
