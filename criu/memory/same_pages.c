@@ -70,7 +70,7 @@ static int look_at_range(struct search *s, struct look *l, uint64_t start, uint6
 			struct frame f = { (start + i * PAGE_SZ) | kind, frame_of(s->entries[i]) };
 
 			if (f.number && array_add(&l->frames, f))
-				return fail(-ENOMEM, "list of shared pages");
+				return -ENOMEM;
 			s->unreadable += !f.number && (s->entries[i] & PM_PRESENT) &&
 					 !(s->entries[i] & (PM_FILE | PM_EXCLUSIVE));
 		}
@@ -107,7 +107,7 @@ static int look_at_task(struct search *s, struct dump_task *dt)
 		return fail(err, "open the page map of process %d", dt->t.host_pid);
 	err = memory_classify_pages(dt, dt->mm, visit_run, &v);
 	if (!err && array_add(&s->looks, l))
-		err = fail(-ENOMEM, "list of shared pages");
+		err = -ENOMEM;
 	if (err) {
 		array_free(&l.frames);
 		page_scan_close(&l.scan);
@@ -163,7 +163,7 @@ static int add_same(struct dump_task *dt, uint64_t addr, uint32_t process)
 		same->v[same->n - 1].end += PAGE_SZ;
 		return 0;
 	}
-	return array_add(same, run) ? fail(-ENOMEM, "list of shared pages") : 0;
+	return array_add(same, run);
 }
 
 /* A value of the table: the number of a look, and of one of its frames. */
@@ -185,7 +185,7 @@ static int match(struct search *s, struct hash *seen, size_t at)
 			continue;
 		slot = hash_slot_of(seen, hash_mix(hash_mix(f->page) ^ f->number), &fresh);
 		if (!slot)
-			return fail(-ENOMEM, "table of shared pages");
+			return -ENOMEM;
 		if (fresh) {
 			*slot = (uint64_t)at << OWNER_SHIFT | i;
 			continue;
@@ -221,26 +221,44 @@ static void search_free(struct search *s)
 	free(s->entries);
 }
 
+static int find_same(struct search *s)
+{
+	int err;
+
+	s->entries = malloc(ENTRIES_AT_ONCE * sizeof(*s->entries));
+	err = s->entries ? look_at_all(s) : -ENOMEM;
+	for (size_t i = 0; !err && i < s->looks.n; i++)
+		err = look_again(s, &s->looks.v[i]);
+	return err ?: match_all(s);
+}
+
+static void forget_same(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump)
+		if (dt->memory)
+			array_free(&dt->memory->same);
+}
+
 int memory_find_same(struct dump *dump)
 {
 	struct search s = { .dump = dump };
-	int err = 0;
+	int err;
 
 	if (!dump->opts->share_pages || dump->tree.nr_tasks < 2)
 		return 0;
-	s.entries = malloc(ENTRIES_AT_ONCE * sizeof(*s.entries));
-	if (!s.entries)
-		err = fail(-ENOMEM, "page map");
-	if (!err)
-		err = look_at_all(&s);
-	for (size_t i = 0; !err && i < s.looks.n; i++)
-		err = look_again(&s, &s.looks.v[i]);
-	if (!err)
-		err = match_all(&s);
-	if (!err && s.unreadable)
+	err = find_same(&s);
+	/* The images are right without it, only larger. */
+	if (err == -ENOMEM) {
+		forget_same(dump);
+		log_warn("--share-pages: out of memory: pages that are shared are written for each process");
+		err = 0;
+	} else if (!err && s.unreadable) {
 		log_warn(
 			"--share-pages: %lu pages are shared, but it cannot be seen with which process without CAP_SYS_ADMIN in the initial user namespace: they are written for each",
 			s.unreadable);
+	}
 	search_free(&s);
 	return err;
 }
