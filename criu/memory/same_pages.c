@@ -17,6 +17,7 @@
 #include "util/log.h"
 
 #define ENTRIES_AT_ONCE 4096
+#define AHEAD_MIN 64ul
 
 /* A page that may be shared. */
 struct frame {
@@ -37,7 +38,9 @@ ARRAY_OF(looks, struct look);
 struct search {
 	struct dump *dump;
 	struct looks looks;
-	uint64_t *entries; /* of the page map, ENTRIES_AT_ONCE */
+	uint64_t *entries; /* of one page map, ENTRIES_AT_ONCE: */
+	uint64_t start, end; /* those of these pages, in one look at one process */
+	uint64_t ahead; /* so many were to be read */
 	uint64_t unreadable; /* pages that are shared, whose frame is not shown */
 };
 
@@ -48,32 +51,60 @@ static uint64_t frame_of(uint64_t entry)
 	return may_be_shared ? entry & PM_PFN_MASK : 0;
 }
 
-static int read_entries(const struct search *s, const struct look *l, uint64_t start, size_t n)
+/* The page map of a process anew. */
+static void begin_window(struct search *s)
 {
-	int err = page_scan_entries(&l->scan, start, n, s->entries);
+	s->start = s->end = 0;
+	s->ahead = AHEAD_MIN;
+}
 
-	return err < 0 ? fail(err, "read the page map of process %d", l->dt->t.host_pid) : 0;
+/*
+ * Reads entries from @addr on. Ranges are often of one page: one call is for all that are near. So that few are read in
+ * vain where they are far apart, it is few entries at first, and more if they follow each other.
+ */
+static int read_entries(struct search *s, const struct look *l, uint64_t addr, uint64_t limit)
+{
+	bool near = s->end && addr >= s->end && addr - s->end < s->ahead * PAGE_SZ;
+	uint64_t n;
+	int err;
+
+	s->ahead = near ? MIN_OF(s->ahead * 4, (uint64_t)ENTRIES_AT_ONCE) : AHEAD_MIN;
+	n = MIN_OF((limit - addr) / PAGE_SZ, s->ahead);
+	s->start = s->end = 0;
+	err = page_scan_entries(&l->scan, addr, n, s->entries);
+	if (err < 0)
+		return fail(err, "read the page map of process %d", l->dt->t.host_pid);
+	s->start = addr;
+	s->end = addr + n * PAGE_SZ;
+	return 0;
+}
+
+/* That of the page at @addr. Pages up to @limit may be asked for next. */
+static int entry_at(struct search *s, const struct look *l, uint64_t addr, uint64_t limit, uint64_t *ret_entry)
+{
+	int err = addr >= s->start && addr < s->end ? 0 : read_entries(s, l, addr, limit);
+
+	if (!err)
+		*ret_entry = s->entries[(addr - s->start) / PAGE_SZ];
+	return err;
 }
 
 /* ---- the first look ---- */
 
-static int look_at_range(struct search *s, struct look *l, uint64_t start, uint64_t end, uint64_t kind)
+/* A part of @vma. */
+static int look_at_range(struct search *s, struct look *l, const VmaEntry *vma, uint64_t start, uint64_t end)
 {
-	for (size_t n; start < end; start += n * PAGE_SZ) {
-		int err;
+	uint64_t kind = vma->status & VMA_FILE_PRIVATE ? OF_FILE : 0, entry;
 
-		n = MIN_OF((end - start) / PAGE_SZ, (uint64_t)ENTRIES_AT_ONCE);
-		err = read_entries(s, l, start, n);
+	for (uint64_t at = start; at < end; at += PAGE_SZ) {
+		int err = entry_at(s, l, at, vma->end, &entry);
+		struct frame f = { at | kind, err ? 0 : frame_of(entry) };
+
 		if (err)
 			return err;
-		for (size_t i = 0; i < n; i++) {
-			struct frame f = { (start + i * PAGE_SZ) | kind, frame_of(s->entries[i]) };
-
-			if (f.number && array_add(&l->frames, f))
-				return -ENOMEM;
-			s->unreadable += !f.number && (s->entries[i] & PM_PRESENT) &&
-					 !(s->entries[i] & (PM_FILE | PM_EXCLUSIVE));
-		}
+		if (f.number && array_add(&l->frames, f))
+			return -ENOMEM;
+		s->unreadable += !f.number && (entry & PM_PRESENT) && !(entry & (PM_FILE | PM_EXCLUSIVE));
 	}
 	return 0;
 }
@@ -82,7 +113,7 @@ static int look_at_run(struct search *s, struct look *l, const VmaEntry *vma, co
 {
 	if (run->outcome != PAGES_WRITE || !memory_vma_has_plain_pages(vma))
 		return 0;
-	return look_at_range(s, l, run->start, run->end, vma->status & VMA_FILE_PRIVATE ? OF_FILE : 0);
+	return look_at_range(s, l, vma, run->start, run->end);
 }
 
 struct visit {
@@ -105,6 +136,7 @@ static int look_at_task(struct search *s, struct dump_task *dt)
 
 	if (err < 0)
 		return fail(err, "open the page map of process %d", dt->t.host_pid);
+	begin_window(s);
 	err = memory_classify_pages(dt, dt->mm, visit_run, &v);
 	if (!err && array_add(&s->looks, l))
 		err = -ENOMEM;
@@ -128,26 +160,18 @@ static int look_at_all(struct search *s)
 
 /* ---- the second look ---- */
 
-/* Frames [first, last) are of adjacent pages. */
-static int compare_frames(const struct search *s, struct look *l, size_t first, size_t last)
+static int look_again(struct search *s, struct look *l)
 {
-	int err = read_entries(s, l, ROUND_DOWN(l->frames.v[first].page, PAGE_SZ), last - first);
-
-	for (size_t i = first; !err && i < last; i++)
-		if (frame_of(s->entries[i - first]) != l->frames.v[i].number)
-			l->frames.v[i].number = 0;
-	return err;
-}
-
-static int look_again(const struct search *s, struct look *l)
-{
+	uint64_t limit = l->frames.n ? ROUND_DOWN(l->frames.v[l->frames.n - 1].page, PAGE_SZ) + PAGE_SZ : 0, entry;
 	int err = 0;
 
-	for (size_t first = 0, last; !err && first < l->frames.n; first = last) {
-		for (last = first + 1; last < l->frames.n && last - first < ENTRIES_AT_ONCE; last++)
-			if (l->frames.v[last].page != l->frames.v[last - 1].page + PAGE_SZ)
-				break;
-		err = compare_frames(s, l, first, last);
+	begin_window(s);
+	for (size_t i = 0; !err && i < l->frames.n; i++) {
+		struct frame *f = &l->frames.v[i];
+
+		err = entry_at(s, l, ROUND_DOWN(f->page, PAGE_SZ), limit, &entry);
+		if (!err && frame_of(entry) != f->number)
+			f->number = 0;
 	}
 	return err;
 }

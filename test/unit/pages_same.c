@@ -135,6 +135,26 @@ static const char *test_shared(void)
 	return NULL;
 }
 
+/* One read is for many pages, if they are near; and few are read in vain, if they are not. */
+static const char *test_reads(void)
+{
+	const unsigned steps[] = { 1, 2, 10, 1000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		unsigned pages;
+
+		begin(steps[i], PAGES);
+		pages = TASKS * ((PAGES + steps[i] - 1) / steps[i]);
+		EXPECT(!memory_find_same(&dump) && shared_pages(2, 1) == pages / TASKS);
+		if (reads > 2 * (TASKS * 10 + pages / 100) && steps[i] < 1000)
+			return because("%u reads for %u pages", reads, pages);
+		if (entries_read > 2 * 64 * pages || entries_read > 2 * TASKS * PAGES)
+			return because("%u entries for %u pages", entries_read, pages);
+		end();
+	}
+	return NULL;
+}
+
 /* All are read twice: a page that is elsewhere the second time is not shared. */
 static const char *test_moved(void)
 {
@@ -182,6 +202,7 @@ static const char *test_no_memory(void)
 int main(void)
 {
 	run_case("shared", test_shared);
+	run_case("reads", test_reads);
 	run_case("moved", test_moved);
 	run_case("no memory", test_no_memory);
 	return cases_failed();
