@@ -141,9 +141,16 @@ static bool is_held(const struct lazy_space *space)
  */
 static void end_tree(struct lazy_daemon *d)
 {
+	const uint32_t out_of_reach = atomic_load(&d->journal->out_of_reach);
+
 	members_kill(d);
 	lazy_log(d);
-	log_error("the restored tree is ended, as not all of its memory has come: it continues at the source");
+	if (out_of_reach)
+		log_error(
+			"%u processes of the restored tree, which are in another pid namespace, still run: end them, it continues at the source",
+			out_of_reach);
+	else
+		log_error("the restored tree is ended, as not all of its memory has come: it continues at the source");
 }
 
 /* The daemon has been killed, or has failed. */

@@ -27,6 +27,13 @@ struct lazy_arrival {
 					      CMSG_SPACE(sizeof(struct ucred))]; /* as received */
 };
 
+/* Is the source a tree that continues if it loses us? Then the restored one must not. */
+enum lazy_source {
+	LAZY_SOURCE_IMAGES,
+	LAZY_SOURCE_LIVE,
+	LAZY_SOURCE_UNKNOWN, /* it has not been asked for anything, as nothing is missing: it may be one */
+};
+
 enum lazy_end {
 	LAZY_UNFINISHED,
 	LAZY_CONFIRMING, /* nothing is missing, and the source is being told */
@@ -35,7 +42,8 @@ enum lazy_end {
 
 struct lazy_journal {
 	_Atomic uint32_t committed; /* the tree is complete: the connection to the restore may be closed */
-	_Atomic uint32_t live; /* the source is a tree that continues if it loses us: then this one must not */
+	_Atomic uint32_t live; /* enum lazy_source */
+	_Atomic uint32_t out_of_reach; /* processes of the tree that could not be ended */
 	_Atomic uint32_t finished; /* enum lazy_end */
 	_Atomic uint64_t head, tail; /* slots in use: the daemon adds, the holder removes */
 	/* Slots behind @head that are not 0 have been read by a daemon that was killed before it moved @head. */

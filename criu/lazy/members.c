@@ -16,6 +16,20 @@ struct member {
 };
 ARRAY_OF(members, struct member);
 
+/* Nothing has to come from the source, so that most likely it will end: the tree runs all the same. */
+static int miss(struct lazy_daemon *d, const struct lazy_arrival *arrival, int err)
+{
+	const char *advice = "start criu lazy-pages and criu restore in the same pid namespace";
+
+	if (atomic_load(&d->journal->live) != LAZY_SOURCE_UNKNOWN)
+		return fail(err, "process %d, which restore has sent, cannot be found: %s", abs(arrival->pid), advice);
+	log_warn(
+		"process %d, which restore has sent, cannot be found: if its tree continues at the source, it is not ended here (%s)",
+		abs(arrival->pid), advice);
+	atomic_fetch_add(&d->journal->out_of_reach, 1);
+	return 0;
+}
+
 int member_arrived(struct lazy_daemon *d, struct lazy_arrival *arrival)
 {
 	pid_t pid = journal_arrived_pid(arrival);
@@ -26,11 +40,7 @@ int member_arrived(struct lazy_daemon *d, struct lazy_arrival *arrival)
 		return 0;
 	fd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
 	if (fd < 0)
-		return fail(
-			fd,
-			"process %d, which restore has sent, cannot be found: start criu lazy-pages and criu restore in the same "
-			"pid namespace",
-			abs(arrival->pid));
+		return miss(d, arrival, fd);
 	arrival->pidfd = fd;
 	atomic_store(&arrival->has_pidfd, 1);
 	return 0;

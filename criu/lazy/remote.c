@@ -188,13 +188,13 @@ static int fetch_first(struct lazy_daemon *d)
 	int err;
 
 	if (!next_missing(d, &first)) {
-		atomic_store(&d->journal->live, 1);
+		atomic_store(&d->journal->live, LAZY_SOURCE_UNKNOWN);
 		return 0;
 	}
 	first.len = PAGE_SZ;
 	err = fetch(d, &first, &mark);
 	if (!err && mark == MESSAGE_MARK_LIVE)
-		atomic_store(&d->journal->live, 1);
+		atomic_store(&d->journal->live, LAZY_SOURCE_LIVE);
 	return err;
 }
 
