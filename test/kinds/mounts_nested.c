@@ -9,14 +9,12 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/statfs.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #define MAX 200
-#define TMPFS_MAGIC_ 0x01021994
-
 struct seen {
 	int id, parent, shared, master;
 	char root[512], point[512], options[256], type[64], super[512];
@@ -43,11 +41,12 @@ static const char *dir(const char *name)
 	return path;
 }
 
-static bool is_tmpfs(const char *path)
+/* Also where the directory is in a tmpfs itself. */
+static bool is_mount(const char *path)
 {
-	struct statfs fs;
+	struct statx st;
 
-	return !statfs(path, &fs) && fs.f_type == TMPFS_MAGIC_;
+	return !statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_TYPE, &st) && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 static bool has_text(const char *path, const char *text)
@@ -253,12 +252,12 @@ static int grown(void *arg)
 		umount2(test_path("more/in"), 0), umount2(test_path("again"), MNT_DETACH);
 	compare("grown", &before);
 	check(has_text(test_path("cover/top"), "above"), "grown: the upper file system");
-	check(!is_tmpfs(test_path("less")), "grown: what it had unmounted is there");
+	check(!is_mount(test_path("less")), "grown: what it had unmounted is there");
 	check(has_text(test_path("bound/name"), "of all"), "grown: bind");
 	check(open(test_path("common/x"), O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS, "grown: read-only");
 	check(can_connect("more/socket"), "grown: socket");
 	do_mount("new", dir("more/in/new"), "tmpfs", 0, NULL);
-	check(is_tmpfs(test_path("again/new")), "grown: peers");
+	check(is_mount(test_path("again/new")), "grown: peers");
 	close(sock);
 	join_task(child);
 	return 0;
@@ -279,8 +278,8 @@ static int peer(void *arg)
 	compare("peer", &before);
 	task_ready("compared");
 	wait_go(1);
-	check(is_tmpfs(test_path("peer/in")), "peer: a mount of the root does not appear");
-	check(is_tmpfs(test_path("slave/in")), "slave: a mount of the root does not appear");
+	check(is_mount(test_path("peer/in")), "peer: a mount of the root does not appear");
+	check(is_mount(test_path("slave/in")), "slave: a mount of the root does not appear");
 	do_mount("back", test_path("peer/back"), "tmpfs", 0, NULL);
 	do_mount("back", test_path("slave/back"), "tmpfs", 0, NULL);
 	task_ready("mounted");
@@ -339,8 +338,8 @@ static void try_groups(void)
 	do_mount("new", test_path("peer/in"), "tmpfs", 0, NULL);
 	write_file(test_path("go.1"), "");
 	await_task("mounted");
-	check(is_tmpfs(test_path("peer/back")), "a mount of the peer does not appear");
-	check(is_tmpfs(test_path("slave/back")), "a mount of the peer does not appear in another peer");
+	check(is_mount(test_path("peer/back")), "a mount of the peer does not appear");
+	check(is_mount(test_path("slave/back")), "a mount of the peer does not appear in another peer");
 }
 
 static bool reads(int fd, const char *text)
