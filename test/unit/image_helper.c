@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "bpfmap-data.pb-c.h"
-#include "memory_store.h"
+#include "memory_store_helper.h"
 #include "image/store_ops.h"
 #include "ghost-file.pb-c.h"
 #include "pipe-data.pb-c.h"

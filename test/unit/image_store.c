@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "image/dir.h"
 #include "image/image_set.h"
-#include "memory_store.h"
+#include "memory_store_helper.h"
 #include "image/null_store.h"
 #include "image/pagemap.h"
 #include "image/store_ops.h"

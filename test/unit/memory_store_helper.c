@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "memory_store.h"
+#include "memory_store_helper.h"
 
 #include <errno.h>
 #include <stdlib.h>

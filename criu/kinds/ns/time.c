@@ -98,7 +98,7 @@ static int ask_inside(int ns, struct clocks *ret_ahead)
 	struct helper_process helper = HELPER_NONE;
 	struct inside inside = { .ns = ns };
 	const struct helper_job job = { .run = read_inside, .arg = &inside };
-	struct inside_answer answer;
+	struct inside_answer answer = { 0 };
 	int pipe[2], err;
 	bool answered;
 
