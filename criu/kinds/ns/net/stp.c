@@ -30,12 +30,15 @@ static int state_in(const struct nlattr *linkinfo)
 {
 	const struct nlattr *state = netlink_nested(netlink_nested(linkinfo, IFLA_INFO_SLAVE_DATA), IFLA_BRPORT_STATE);
 
-	return state && nla_len(state) >= 1 ? nla_get_u8((struct nlattr *)state) : BR_STATE_DISABLED;
+	return state && nla_len(state) >= 1 ? nla_get_u8((struct nlattr *)state) : -1;
 }
 
+/* CRIU's images do not have it: the kernel's own choice. */
 static int saved_state(const NetDeviceEntry *entry)
 {
-	return state_in(net_find_attribute(entry, IFLA_LINKINFO));
+	const int state = state_in(net_find_attribute(entry, IFLA_LINKINFO));
+
+	return state < 0 ? BR_STATE_FORWARDING : state;
 }
 
 static bool has_tree(const NetDeviceEntry *entry)
