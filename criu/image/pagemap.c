@@ -156,7 +156,8 @@ int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap 
 		kept->runs = arena_alloc(arena, (map->nr_runs + 1) * sizeof(*kept->runs));
 		if (!kept->runs)
 			return -ENOMEM;
-		memcpy(kept->runs, map->runs, map->nr_runs * sizeof(*kept->runs));
+		if (map->nr_runs)
+			memcpy(kept->runs, map->runs, map->nr_runs * sizeof(*kept->runs));
 		kept->others = arena_alloc(arena, (map->nr_others + 1) * sizeof(*kept->others));
 		if (!kept->others)
 			return -ENOMEM;
