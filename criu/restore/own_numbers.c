@@ -127,7 +127,7 @@ static int leave_numbers(const struct numbers *of, uint64_t row)
 	return 0;
 }
 
-/* What ourselves have is not free before we have ended. */
+/* Numbers that we have ourselves are not free before we have ended. */
 static int check_own(struct restore *r)
 {
 	const struct {
