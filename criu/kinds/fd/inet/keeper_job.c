@@ -183,17 +183,22 @@ static int peek_urgent(struct keeper_job *job)
  */
 static int find_hidden_mark(struct keeper_job *job)
 {
-	bool can_look;
-	ssize_t more;
+	ssize_t more, all;
+	int err = 0;
 	char byte;
 
 	if (!job->in_len || has_error(job))
 		return 0;
 	move_offset(job, get_offset(job->fd), (int)job->in_len);
-	can_look = get_offset(job->fd) == (int)job->in_len;
-	more = can_look ? recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : count_all(job) - (ssize_t)job->in_len;
+	if (get_offset(job->fd) == (int)job->in_len) {
+		more = recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	} else {
+		all = count_all(job);
+		more = all < 0 ? 0 : all - (ssize_t)job->in_len;
+		err = all < 0 ? (int)all : 0;
+	}
 	restore_offset(job);
-	return more > 0 ? -EBUSY : 0;
+	return more > 0 ? -EBUSY : err;
 }
 
 static int peek_stream(struct keeper_job *job)
