@@ -20,11 +20,6 @@ int pagemap_source(const struct pagemap *map, const struct pagemap_run *run)
 	return map->sources[run->source];
 }
 
-static uint64_t run_end(const struct pagemap_run *run)
-{
-	return run->vaddr + run->nr_pages * PAGE_SZ;
-}
-
 uint64_t pagemap_present(const struct pagemap *map)
 {
 	uint64_t pages = 0;
@@ -232,9 +227,9 @@ static bool wants_parent(const struct pagemap *map)
 static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const struct pagemap *parent, size_t *next,
 		       uint64_t *ret_lacks)
 {
-	uint64_t at = run->vaddr, end = run_end(run);
+	uint64_t at = run->vaddr, end = pagemap_run_end(run);
 
-	while (*next < parent->nr_runs && run_end(&parent->runs[*next]) <= at)
+	while (*next < parent->nr_runs && pagemap_run_end(&parent->runs[*next]) <= at)
 		++*next;
 	for (size_t i = *next; at < end; i++) {
 		const struct pagemap_run *from = i < parent->nr_runs ? &parent->runs[i] : NULL;
@@ -249,7 +244,7 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 			return -ENOMEM;
 		*piece = (struct pagemap_run){
 			.vaddr = at,
-			.nr_pages = (MIN_OF(end, run_end(from)) - at) / PAGE_SZ,
+			.nr_pages = (MIN_OF(end, pagemap_run_end(from)) - at) / PAGE_SZ,
 			.flags = PAGEMAP_PRESENT | (run->flags & PAGEMAP_LAZY),
 			.source = from->source + 1,
 			.offset = from->offset,
@@ -261,7 +256,7 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 			piece->offset += at - from->vaddr;
 		if (from->sums)
 			piece->sums = from->sums + (at - from->vaddr) / PAGE_SZ;
-		at = run_end(piece);
+		at = pagemap_run_end(piece);
 	}
 	return 0;
 }

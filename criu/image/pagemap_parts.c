@@ -8,11 +8,6 @@
 #include "image/pagemap_blocks.h"
 #include "image/pagemap_sums.h"
 
-static uint64_t run_end(const struct pagemap_run *run)
-{
-	return run->vaddr + run->nr_pages * PAGE_SZ;
-}
-
 struct pagemap_run *pagemap_append_run(struct pagemap *map)
 {
 	if (map->nr_runs == map->cap_runs) {
@@ -34,7 +29,7 @@ const struct pagemap_run *pagemap_find(const struct pagemap *map, uint64_t vaddr
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (run_end(&map->runs[middle]) <= vaddr)
+		if (pagemap_run_end(&map->runs[middle]) <= vaddr)
 			low = middle + 1;
 		else
 			high = middle;

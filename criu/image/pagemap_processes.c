@@ -27,11 +27,6 @@ static bool is_of_process(const struct pagemap_run *run)
 	return run->of_process && run->flags & PAGEMAP_PARENT;
 }
 
-static uint64_t run_end(const struct pagemap_run *run)
-{
-	return run->vaddr + run->nr_pages * PAGE_SZ;
-}
-
 static int no_memory(const struct resolving *r)
 {
 	return image_store_fail(r->dir, -ENOMEM, "out of memory");
@@ -76,7 +71,7 @@ static int find_owner(struct resolving *r, uint32_t process, size_t *ret_index)
 
 static int add_piece(struct resolving *r, const struct pagemap_run *run, const struct pagemap_run *from, size_t owner)
 {
-	uint64_t start = MAX_OF(run->vaddr, from->vaddr), end = MIN_OF(run_end(run), run_end(from));
+	uint64_t start = MAX_OF(run->vaddr, from->vaddr), end = MIN_OF(pagemap_run_end(run), pagemap_run_end(from));
 	struct pagemap_run *piece;
 
 	if (!(from->flags & PAGEMAP_PRESENT))
@@ -109,7 +104,7 @@ static int resolve_run(struct resolving *r, const struct pagemap_run *run)
 	const struct pagemap *map = err ? NULL : r->maps[owner];
 	const struct pagemap_run *from = map ? pagemap_find(map, run->vaddr) : NULL;
 
-	for (; !err && from && from < map->runs + map->nr_runs && from->vaddr < run_end(run); from++)
+	for (; !err && from && from < map->runs + map->nr_runs && from->vaddr < pagemap_run_end(run); from++)
 		err = add_piece(r, run, from, owner);
 	return err;
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bits.h"
+
 /* pagemap_entry.flags */
 enum {
 	PAGEMAP_PARENT = 1, /* the page is in the parent directory */
@@ -67,6 +69,11 @@ struct pagemap_run {
 	const uint32_t *sums; /* of each of its pages (CRC-32C); NULL: there are none */
 	uint32_t of_process; /* whose page map, of the same images, has these pages; 0: this one */
 };
+
+static inline uint64_t pagemap_run_end(const struct pagemap_run *run)
+{
+	return run->vaddr + run->nr_pages * PAGE_SZ;
+}
 
 /* The pages image of another process's page map. */
 struct pagemap_other {

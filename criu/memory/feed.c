@@ -102,7 +102,7 @@ static int add_range(const struct feeding *f, const struct pagemap_run *run, uin
 /* Where nothing shows through, zeros need not be read. */
 static int add_run(const struct feeding *f, const struct pagemap_run *run)
 {
-	uint64_t at = MAX_OF(run->vaddr, f->vma->start), end = MIN_OF(run_end(run), f->vma->end);
+	uint64_t at = MAX_OF(run->vaddr, f->vma->start), end = MIN_OF(pagemap_run_end(run), f->vma->end);
 	int err = 0;
 
 	while (!err && at < end) {
@@ -128,7 +128,8 @@ static int add_vma(struct feeding *f)
 			err = add_run(f, run);
 	for (const struct pagemap_run *run = from; !err && run && run < last && run->vaddr < f->vma->end; run++)
 		if (is_fed(run))
-			note_loaded(f->area, MAX_OF(run->vaddr, f->vma->start), MIN_OF(run_end(run), f->vma->end));
+			note_loaded(f->area, MAX_OF(run->vaddr, f->vma->start),
+				    MIN_OF(pagemap_run_end(run), f->vma->end));
 	return err ? fail(err, "list of compressed pages") : 0;
 }
 

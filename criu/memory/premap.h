@@ -49,11 +49,6 @@ static inline bool premap_bit(const uint64_t *bits, uint64_t i)
 	return bits[i / 64] >> i % 64 & 1;
 }
 
-static inline uint64_t run_end(const struct pagemap_run *run)
-{
-	return run->vaddr + run->nr_pages * PAGE_SZ;
-}
-
 /* Runs of two page maps of these images that overlap: is it the same page image, so that it need not be compared? */
 static inline bool premap_same_image(const struct pagemap *a, const struct pagemap_run *x, const struct pagemap *b,
 				     const struct pagemap_run *y)

@@ -46,14 +46,14 @@ static bool common_next(const struct pair *pair, struct common *c)
 {
 	while (!is_past(pair->own->map, c->own) && !is_past(pair->child->map, c->child) && c->end < pair->end) {
 		uint64_t start = MAX_OF(c->end, MAX_OF(c->own->vaddr, c->child->vaddr));
-		uint64_t end = MIN_OF(pair->end, MIN_OF(run_end(c->own), run_end(c->child)));
+		uint64_t end = MIN_OF(pair->end, MIN_OF(pagemap_run_end(c->own), pagemap_run_end(c->child)));
 
 		if (start < end && (c->own->flags & c->child->flags & PAGEMAP_PRESENT)) {
 			c->start = start;
 			c->end = end;
 			return true;
 		}
-		if (run_end(c->own) <= run_end(c->child))
+		if (pagemap_run_end(c->own) <= pagemap_run_end(c->child))
 			c->own++;
 		else
 			c->child++;

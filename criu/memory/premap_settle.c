@@ -43,12 +43,12 @@ static bool is_as_image(struct settling *s, uint64_t at)
 	if (s->area->as_image && premap_bit(s->area->as_image, i))
 		return true;
 	s->compared++;
-	while (s->run && s->run < runs_end && run_end(s->run) <= at)
+	while (s->run && s->run < runs_end && pagemap_run_end(s->run) <= at)
 		s->run++;
 	if (!s->run || s->run >= runs_end || s->run->vaddr > at || !(s->run->flags & PAGEMAP_PRESENT))
 		return false;
 	if (s->mapped <= at) {
-		s->mapped = MIN_OF(MIN_OF(run_end(s->run), s->vma->end), at + HUGE_PAGE_SZ);
+		s->mapped = MIN_OF(MIN_OF(pagemap_run_end(s->run), s->vma->end), at + HUGE_PAGE_SZ);
 		page_view_want(s->pages, s->run, at, s->mapped - at);
 	}
 	return page_view_equals(s->pages, s->run, at, (void *)(uintptr_t)(s->area->at + i * PAGE_SZ));

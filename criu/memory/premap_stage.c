@@ -186,7 +186,7 @@ static int load_hull(const struct loading *l)
 	for (; !err && run && run < last && run->vaddr < l->h->vma->end; run++)
 		if (run->flags & PAGEMAP_PRESENT)
 			err = load_run(l, run, MAX_OF(run->vaddr, l->h->vma->start),
-				       MIN_OF(run_end(run), l->h->vma->end));
+				       MIN_OF(pagemap_run_end(run), l->h->vma->end));
 	return err;
 }
 
@@ -279,7 +279,7 @@ static uint64_t *known_pages(const struct premap_area *a, const struct pagemap *
 	y_end = own->runs + own->nr_runs;
 	while (x && y && x < x_end && y < y_end && x->vaddr < a->end && y->vaddr < a->end) {
 		uint64_t start = MAX_OF(a->start, MAX_OF(x->vaddr, y->vaddr));
-		uint64_t end = MIN_OF(a->end, MIN_OF(run_end(x), run_end(y)));
+		uint64_t end = MIN_OF(a->end, MIN_OF(pagemap_run_end(x), pagemap_run_end(y)));
 
 		if (start < end && premap_same_image(maker, x, own, y)) {
 			if (!known)
@@ -288,7 +288,7 @@ static uint64_t *known_pages(const struct premap_area *a, const struct pagemap *
 				return NULL;
 			copy_bits(known, a->as_image, (start - a->start) / PAGE_SZ, (end - a->start) / PAGE_SZ);
 		}
-		if (run_end(x) <= run_end(y))
+		if (pagemap_run_end(x) <= pagemap_run_end(y))
 			x++;
 		else
 			y++;
