@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Queues of devices: how many are in use (ethtool -L), which CPUs process what they receive (RPS, RFS), which one sends (XPS), limits of
- * bytes (BQL), polling (NAPI, threaded).
- * test: breaks=4 decode=yes
+ * bytes (BQL), polling (NAPI, threaded); queues of a tun device, of which each is a descriptor.
+ * test: breaks=5 decode=yes
  */
 #include <linux/ethtool.h>
 #include <linux/if.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -54,6 +55,16 @@ static void show_now(const char *path)
 	show(path);
 }
 
+/* Three descriptors of one device. -1: no such driver here. */
+static int attach_queue(void)
+{
+	struct ifreq ifr = { .ifr_name = "many", .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+
+	need(fd < 0 || !ioctl(fd, TUNSETIFF, &ifr), "TUNSETIFF: %m");
+	return fd;
+}
+
 int main(int argc, char **argv)
 {
 	int brk;
@@ -67,6 +78,8 @@ int main(int argc, char **argv)
 	       "ip link add v0 numtxqueues 2 numrxqueues 2 type veth peer name v1 numtxqueues 2 numrxqueues 2;"
 	       "ip link add one type veth peer name two; ip link add ifb5 type ifb; ip link add br0 type bridge;"
 	       "ip link set v0 up; ip link set v1 up; ip link set two up");
+	if (attach_queue() >= 0 && attach_queue() >= 0 && attach_queue() >= 0)
+		net_do("cd sys/class/net/many/queues; [ ! -e rx-2/rps_cpus ] || echo 1 >rx-2/rps_cpus; [ ! -e rx-1/rps_flow_cnt ] || echo 16 >rx-1/rps_flow_cnt");
 	net_do(set_all);
 	receive_by_polling("two");
 	net_do("if [ -e sys/class/net/two/threaded ]; then echo 1 >sys/class/net/two/threaded || true; fi");
@@ -81,6 +94,8 @@ int main(int argc, char **argv)
 		net_do("mount -t sysfs none sys; echo 4 >sys/class/net/br0/napi_defer_hard_irqs");
 	if (brk == 4)
 		net_do("mount -t sysfs none sys; echo 1 >sys/class/net/fresh/queues/rx-0/rps_flow_cnt");
+	if (brk == 5)
+		net_do("mount -t sysfs none sys; echo 32 >sys/class/net/many/queues/rx-1/rps_flow_cnt");
 
 	show_now("now");
 	net_do("diff before now >&2");

@@ -134,6 +134,7 @@ struct net_state {
 	struct net_messages tracked; /* connections */
 	struct nl_sock *route; /* acts in this namespace */
 	int devices_dir; /* of sysfs; -1: not open */
+	bool queues_come_later; /* with settings; of tun devices */
 };
 
 /* What a dump has found among the devices: what there is none of need not be asked for. */
@@ -247,6 +248,8 @@ bool net_settings_are_valid(const NetDeviceEntry *entry);
 int net_settings_fill(struct restore *r, struct net_state *state);
 /* The devices are up: those that the kernel takes then. */
 int net_settings_fill_polling(struct restore *r, struct net_state *state);
+/* Of queues of tun devices that tasks have attached to. */
+int net_settings_fill_later(struct restore *r, struct net_state *state);
 void net_settings_close(struct net_state *state);
 
 /* ids.c: numbers of the other namespaces */

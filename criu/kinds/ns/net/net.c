@@ -354,6 +354,13 @@ static int close_queues(struct restore *r)
 	return 0;
 }
 
+static int net_ready(struct restore *r)
+{
+	int err = in_each(r, net_settings_fill_later);
+
+	return err ? err : close_queues(r);
+}
+
 static void net_undo(struct restore *r)
 {
 	close_sockets(r);
@@ -384,6 +391,6 @@ const struct run_kind net_ns_run = {
 	.fill_namespace = net_fill,
 	.namespaces_made = net_namespaces_made,
 	.in_namespaces = net_in_namespaces,
-	.ready = close_queues,
+	.ready = net_ready,
 	.failed = net_undo,
 };

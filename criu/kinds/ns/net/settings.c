@@ -268,9 +268,15 @@ static int failed(const struct restore *r, const NetDeviceEntry *entry, const Ne
 		    s->value);
 }
 
-static int fill_device(const struct restore *r, int devices, const NetDeviceEntry *entry, bool polls)
+/* A tun device has a queue for each descriptor that is attached; all but the first are attached later. */
+static bool has_queue_later(const NetDeviceEntry *entry, const NetSysctl *s)
 {
-	_cleanup_close_ int dir = open_at(devices, entry->name, O_PATH | O_DIRECTORY, 0);
+	return entry->type == ND_TYPE__TUN && find_setting(s->path)->of;
+}
+
+static int fill_device(const struct restore *r, struct net_state *state, const NetDeviceEntry *entry, bool polls)
+{
+	_cleanup_close_ int dir = open_at(state->devices_dir, entry->name, O_PATH | O_DIRECTORY, 0);
 	int err = dir < 0 ? fail(dir, "settings of network device %s", entry->name) : 0;
 
 	for (size_t i = 0; !err && i < entry->n_settings; i++) {
@@ -280,10 +286,8 @@ static int fill_device(const struct restore *r, int devices, const NetDeviceEntr
 		if (find_setting(s->path)->needs_napi != polls)
 			continue;
 		written = write_text(dir, s->path, s->value);
-		/* A tun device has one more queue for each descriptor that is attached: later. */
-		if (written == -ENOENT && entry->type == ND_TYPE__TUN && find_setting(s->path)->of)
-			log_warn("network device %s: %s is not set to %s: the queue is created later", entry->name,
-				 s->path, s->value);
+		if (written == -ENOENT && has_queue_later(entry, s))
+			state->queues_come_later = true;
 		else if (written)
 			err = failed(r, entry, s, written);
 	}
@@ -295,13 +299,13 @@ static bool has_settings(const struct net_device *device)
 	return device->entry->n_settings && !device->left_out;
 }
 
-static int fill_all(const struct restore *r, const struct net_state *state, bool polls)
+static int fill_all(const struct restore *r, struct net_state *state, bool polls)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < state->nr_devices; i++)
 		if (has_settings(&state->devices[i]))
-			err = fill_device(r, state->devices_dir, state->devices[i].entry, polls);
+			err = fill_device(r, state, state->devices[i].entry, polls);
 	return err;
 }
 
@@ -327,6 +331,36 @@ int net_settings_fill(struct restore *r, struct net_state *state)
 int net_settings_fill_polling(struct restore *r, struct net_state *state)
 {
 	return state->devices_dir < 0 ? 0 : fill_all(r, state, true);
+}
+
+static int fill_later_queues(const struct restore *r, int devices, const NetDeviceEntry *entry)
+{
+	_cleanup_close_ int dir = open_at(devices, entry->name, O_PATH | O_DIRECTORY, 0);
+	int err = dir < 0 ? fail(dir, "settings of network device %s", entry->name) : 0;
+
+	for (size_t i = 0; !err && i < entry->n_settings; i++) {
+		const NetSysctl *s = entry->settings[i];
+		const int written = has_queue_later(entry, s) ? write_text(dir, s->path, s->value) : 0;
+
+		err = written ? failed(r, entry, s, written) : 0;
+	}
+	return err;
+}
+
+int net_settings_fill_later(struct restore *r, struct net_state *state)
+{
+	_cleanup_close_ int devices = -1;
+	int err = 0;
+
+	if (!state->queues_come_later)
+		return 0;
+	devices = net_ns_open_devices();
+	if (devices < 0)
+		return fail(devices, "mount a sysfs, for the settings of network devices");
+	for (size_t i = 0; !err && i < state->nr_devices; i++)
+		if (has_settings(&state->devices[i]) && state->devices[i].entry->type == ND_TYPE__TUN)
+			err = fill_later_queues(r, devices, state->devices[i].entry);
+	return err;
 }
 
 void net_settings_close(struct net_state *state)
