@@ -41,6 +41,13 @@ static bool has_acl(int fd)
 	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0; /* style: fgetxattr(2) takes no O_PATH */
 }
 
+/* A task in another user namespace than the root opens files before it enters that, without capabilities. */
+static bool has_capability(const struct dump *dump, const struct dump_task *task, uint64_t any)
+{
+	return task->ns[NS_USER] == dump_task_of(dump->tree.root)->ns[NS_USER] &&
+	       task->threads[0].status.cap_eff & any;
+}
+
 /* By permissions alone: @need as in the last digit of a mode. */
 static bool may(const struct dump *dump, const struct dump_task *task, int fd, const struct stat *st, unsigned need)
 {
@@ -50,9 +57,8 @@ static bool may(const struct dump *dump, const struct dump_task *task, int fd, c
 
 	if (need == MAY_READ || (need == MAY_SEARCH && S_ISDIR(st->st_mode)))
 		caps |= BIT(CAP_DAC_READ_SEARCH);
-	/* A task in another user namespace than the root opens files before it enters that, without capabilities. */
-	if (task->ns[NS_USER] == dump_task_of(dump->tree.root)->ns[NS_USER] && status->cap_eff & caps &&
-	    id_map_has(&dump->uid_map, st->st_uid) && id_map_has(&dump->gid_map, st->st_gid))
+	if (has_capability(dump, task, caps) && id_map_has(&dump->uid_map, st->st_uid) &&
+	    id_map_has(&dump->gid_map, st->st_gid))
 		return true;
 	if (st->st_uid == status->uid[PROC_FS])
 		has >>= 6;
@@ -61,20 +67,46 @@ static bool may(const struct dump *dump, const struct dump_task *task, int fd, c
 	return (has & need) == need || has_acl(fd);
 }
 
-static bool may_search(const struct dump *dump, const struct subject *s, const char *dir)
+/* Of a task: each directory is examined once, not for each file below it. */
+struct searchable {
+	struct record record; /* hash of the task and the mount, of the path */
+	const struct dump_task *task;
+	int mnt_id;
+	const char *dir;
+};
+
+static bool may_search(struct dump *dump, const struct subject *s, const char *dir)
 {
-	_cleanup_close_ int fd = path_open(&dump->roots, s->mnt_id, dir, O_PATH | O_DIRECTORY);
+	const uint64_t key = hash_mix(hash_mix((uint64_t)s->task->t.host_pid) ^ (uint32_t)s->mnt_id);
+	struct record_table *table = &regular_dump_data(dump)->searchable;
+	struct searchable *known = record_find(table, key, hash_str(dir));
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 
-	return fd < 0 || fstat(fd, &st) < 0 || may(dump, s->task, fd, &st, MAY_SEARCH);
+	if (known && known->task == s->task && known->mnt_id == s->mnt_id && !strcmp(known->dir, dir))
+		return true;
+	fd = path_open(&dump->roots, s->mnt_id, dir, O_PATH | O_DIRECTORY);
+	if (fd >= 0 && !fstat(fd, &st) && !may(dump, s->task, fd, &st, MAY_SEARCH))
+		return false;
+	known = known ? NULL : record_new(&dump->arena, table, key, hash_str(dir), sizeof(*known));
+	if (known)
+		*known = (struct searchable){ known->record, s->task, s->mnt_id, dump_strdup(dump, dir) ?: "" };
+	return true;
+}
+
+/* Every directory, whoever owns it: all ids are mapped. */
+static bool may_search_all(const struct dump *dump, const struct dump_task *task)
+{
+	return !dump->uid_map.read && !dump->gid_map.read &&
+	       has_capability(dump, task, BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH));
 }
 
 /* May it look up the path? Each directory on it has to be searched. */
-static bool may_reach(const struct dump *dump, const struct subject *s, const char *name)
+static bool may_reach(struct dump *dump, const struct subject *s, const char *name)
 {
 	char dir[PATH_MAX];
 
-	if (*name != '/' || strlen(name) >= sizeof(dir))
+	if (*name != '/' || strlen(name) >= sizeof(dir) || may_search_all(dump, s->task))
 		return true;
 	for (const char *end = strchr(name + 1, '/'); end; end = strchr(end + 1, '/')) {
 		memcpy(dir, name, (size_t)(end - name));
@@ -85,7 +117,7 @@ static bool may_reach(const struct dump *dump, const struct subject *s, const ch
 	return may_search(dump, s, "/");
 }
 
-static bool may_open(const struct dump *dump, const struct subject *s, const char *name)
+static bool may_open(struct dump *dump, const struct subject *s, const char *name)
 {
 	static const unsigned wanted[] = { [O_RDONLY] = MAY_READ,
 					   [O_WRONLY] = MAY_WRITE,

@@ -37,6 +37,7 @@ struct subject {
 struct regular_dump {
 	struct record_table paths; /* struct path_entry, by two hashes */
 	struct record_table nameless; /* struct nameless, by inode */
+	struct record_table searchable; /* struct searchable: certain.c */
 	uint32_t last_ghost;
 	struct record_table devs; /* tmpfs_save.c */
 	struct record_table saved; /* files in a tmpfs, by inode */
