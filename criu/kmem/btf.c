@@ -20,55 +20,63 @@ static const struct btf_type *type_at(const struct btf *btf, uint32_t offset)
 	return (const struct btf_type *)(btf->types + offset);
 }
 
-/* Length of the data after a type; -1: unknown kind. */
-static long rest_of(const struct btf_type *t)
-{
-	size_t n = BTF_INFO_VLEN(t->info);
+/*
+ * Length of the data after a type of each kind: of itself, and for each of its elements. A table, as branches would be
+ * mispredicted.
+ */
+static const struct rest {
+	bool known;
+	uint8_t own, each;
+} rest_of_kind[BTF_INFO_KIND(~0u) + 1] = {
+	[BTF_KIND_INT] = { true, 4, 0 },
+	[BTF_KIND_PTR] = { true, 0, 0 },
+	[BTF_KIND_ARRAY] = { true, sizeof(struct btf_array), 0 },
+	[BTF_KIND_STRUCT] = { true, 0, sizeof(struct btf_member) },
+	[BTF_KIND_UNION] = { true, 0, sizeof(struct btf_member) },
+	[BTF_KIND_ENUM] = { true, 0, 8 },
+	[BTF_KIND_FWD] = { true, 0, 0 },
+	[BTF_KIND_TYPEDEF] = { true, 0, 0 },
+	[BTF_KIND_VOLATILE] = { true, 0, 0 },
+	[BTF_KIND_CONST] = { true, 0, 0 },
+	[BTF_KIND_RESTRICT] = { true, 0, 0 },
+	[BTF_KIND_FUNC] = { true, 0, 0 },
+	[BTF_KIND_FUNC_PROTO] = { true, 0, 8 },
+	[BTF_KIND_VAR] = { true, 4, 0 },
+	[BTF_KIND_DATASEC] = { true, 0, 12 },
+	[BTF_KIND_FLOAT] = { true, 0, 0 },
+	[BTF_KIND_DECL_TAG] = { true, 4, 0 },
+	[BTF_KIND_TYPE_TAG] = { true, 0, 0 },
+	[BTF_KIND_ENUM64] = { true, 0, 12 },
+};
 
-	switch (BTF_INFO_KIND(t->info)) {
-	case BTF_KIND_INT:
-	case BTF_KIND_VAR:
-	case BTF_KIND_DECL_TAG:
-		return 4;
-	case BTF_KIND_ARRAY:
-		return sizeof(struct btf_array);
-	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION:
-		return n * sizeof(struct btf_member);
-	case BTF_KIND_DATASEC:
-	case BTF_KIND_ENUM64:
-		return n * 12;
-	case BTF_KIND_ENUM:
-	case BTF_KIND_FUNC_PROTO:
-		return n * 8;
-	default:
-		return BTF_INFO_KIND(t->info) > BTF_KIND_ENUM64 || !BTF_INFO_KIND(t->info) ? -1 : 0;
-	}
+/* A type with what follows it; 0: unknown kind. */
+static size_t size_of(const struct btf_type *t)
+{
+	const struct rest rest = rest_of_kind[BTF_INFO_KIND(t->info)];
+
+	return rest.known ? sizeof(*t) + rest.own + (size_t)BTF_INFO_VLEN(t->info) * rest.each : 0;
 }
 
-static int index_types(struct btf *btf)
+/*
+ * Indexes one more type. Only as far as a search gets: what a usual dump needs is among the first of more than 100,000, and to walk all of
+ * them is a tenth of its time. False at the end, or where the data is invalid.
+ */
+static bool walk_on(struct btf *btf)
 {
-	size_t at = 0;
-	int err = 0;
+	const size_t at = btf->walked, left = btf->types_len - at;
+	const struct btf_type *t = type_at(btf, at);
+	size_t size = left < sizeof(*t) ? 0 : size_of(t);
 
-	while (!err && at < btf->types_len) {
-		const struct btf_type *t = type_at(btf, at);
-		size_t left = btf->types_len - at;
-		long rest = left < sizeof(*t) ? -1 : rest_of(t);
-
-		if (rest < 0 || left - sizeof(*t) < (size_t)rest)
-			return -EBADMSG;
-		/*
-		 * There are more than 100,000: to index all of them takes more time, and memory, than a walk for each
-		 * search.
-		 */
-		if (!(btf->nr_types++ % NOTED))
-			err = array_add(&btf->by_id, at);
-		if (!err && BTF_INFO_KIND(t->info) == BTF_KIND_STRUCT && t->name_off)
-			err = array_add(&btf->structs, at);
-		at += sizeof(*t) + rest;
-	}
-	return err;
+	if (!size || left < size)
+		return false;
+	/* To index each of them takes more time, and memory, than a walk for each search. */
+	if (!(btf->nr_types % NOTED) && array_add(&btf->by_id, at))
+		return false;
+	if (BTF_INFO_KIND(t->info) == BTF_KIND_STRUCT && t->name_off && array_add(&btf->structs, at))
+		return false;
+	btf->nr_types++;
+	btf->walked += size;
+	return true;
 }
 
 static bool part(size_t len, size_t hdr_len, uint32_t off, uint32_t size)
@@ -97,8 +105,6 @@ static int take(struct btf *btf, struct btf *ret)
 {
 	int err = find_parts(btf);
 
-	if (!err)
-		err = index_types(btf);
 	if (err)
 		btf_free(btf);
 	else
@@ -146,7 +152,7 @@ static int read_kernel(struct btf *ret)
 	return btf_parse(&bytes, ret);
 }
 
-int btf_of_kernel(const struct btf **ret)
+int btf_of_kernel(struct btf **ret)
 {
 	static struct btf own;
 	int err = own.types ? 0 : read_kernel(&own);
@@ -171,20 +177,23 @@ static const char *name_at(const struct btf *btf, uint32_t offset)
 }
 
 /* NULL: there is none. */
-static const struct btf_type *type_of(const struct btf *btf, uint32_t id)
+static const struct btf_type *type_of(struct btf *btf, uint32_t id)
 {
 	size_t at;
 
-	if (!id || id > btf->nr_types)
+	while (id > btf->nr_types)
+		if (!walk_on(btf))
+			return NULL;
+	if (!id)
 		return NULL;
 	at = btf->by_id.v[(id - 1) / NOTED];
 	for (uint32_t i = 0; i < (id - 1) % NOTED; i++)
-		at += sizeof(struct btf_type) + (size_t)rest_of(type_at(btf, at));
+		at += size_of(type_at(btf, at));
 	return type_at(btf, at);
 }
 
 /* The struct or union after resolving typedefs and qualifiers; NULL: another type. */
-static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
+static const struct btf_type *aggregate(struct btf *btf, uint32_t id)
 {
 	for (int i = 0; i < NESTED_MAX; i++) {
 		const struct btf_type *t = type_of(btf, id);
@@ -209,7 +218,7 @@ static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
 }
 
 /* In bits. @left limits the search, which types that refer to each other would make endless. */
-static long find_field(const struct btf *btf, const struct btf_type *t, const char *path, int depth, unsigned *left)
+static long find_field(struct btf *btf, const struct btf_type *t, const char *path, int depth, unsigned *left)
 {
 	const struct btf_member *members = (const struct btf_member *)(t + 1);
 	size_t len = strcspn(path, ".");
@@ -236,53 +245,72 @@ static long find_field(const struct btf *btf, const struct btf_type *t, const ch
 	return -ENOENT;
 }
 
-static long find_bits(const struct btf *btf, const char *name, const char *path)
+/* The first struct of that name from number *at on, which is then behind it; NULL: there is none. */
+static const struct btf_type *next_struct(struct btf *btf, const char *name, size_t *at)
+{
+	for (;;) {
+		while (*at < btf->structs.n) {
+			const struct btf_type *t = type_at(btf, btf->structs.v[(*at)++]);
+
+			if (str_eq(name_at(btf, t->name_off), name))
+				return t;
+		}
+		if (!walk_on(btf))
+			return NULL;
+	}
+}
+
+/* @other: tried in each struct that has no @path, so that nothing behind it is searched; NULL: none. */
+static long find_bits(struct btf *btf, const char *name, const char *path, const char *other)
 {
 	unsigned left = MEMBERS_MAX;
+	const struct btf_type *t;
+	size_t next = 0;
 
-	for (size_t i = 0; i < btf->structs.n; i++) {
-		const struct btf_type *t = type_at(btf, btf->structs.v[i]);
-		long at = str_eq(name_at(btf, t->name_off), name) ? find_field(btf, t, path, 0, &left) : -ENOENT;
+	while ((t = next_struct(btf, name, &next))) {
+		long at = find_field(btf, t, path, 0, &left);
 
+		if (at < 0 && other)
+			at = find_field(btf, t, other, 0, &left);
 		if (at >= 0)
 			return at;
 	}
 	return -ENOENT;
 }
 
-long btf_field(const struct btf *btf, const char *name, const char *path)
+static long find_byte(struct btf *btf, const char *name, const char *path, const char *other)
 {
-	long bits = find_bits(btf, name, path);
+	long bits = find_bits(btf, name, path, other);
 
 	return bits < 0 || bits % 8 ? -ENOENT : bits / 8;
 }
 
-long btf_byte(const struct btf *btf, const char *name, const char *path)
+long btf_field(struct btf *btf, const char *name, const char *path)
 {
-	long bits = find_bits(btf, name, path);
+	return find_byte(btf, name, path, NULL);
+}
+
+long btf_byte(struct btf *btf, const char *name, const char *path)
+{
+	long bits = find_bits(btf, name, path, NULL);
 
 	return bits < 0 ? -ENOENT : bits / 8;
 }
 
-int btf_field_or(const struct btf *btf, const char *name, const char *path, const char *other, long *ret)
+int btf_field_or(struct btf *btf, const char *name, const char *path, const char *other, long *ret)
 {
-	long at = btf_field(btf, name, path);
+	long at = find_byte(btf, name, path, other);
 
-	if (at < 0 && other)
-		at = btf_field(btf, name, other);
 	if (at < 0)
 		return -EOPNOTSUPP;
 	*ret = at;
 	return 0;
 }
 
-long btf_sizeof(const struct btf *btf, const char *name)
+long btf_sizeof(struct btf *btf, const char *name)
 {
-	for (size_t i = 0; i < btf->structs.n; i++) {
-		const struct btf_type *t = type_at(btf, btf->structs.v[i]);
+	size_t next = 0;
+	const struct btf_type *t = next_struct(btf, name, &next);
 
-		if (str_eq(name_at(btf, t->name_off), name))
-			return t->size;
-	}
-	return -ENOENT;
+	return t ? (long)t->size : -ENOENT;
 }

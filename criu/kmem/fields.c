@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-static int find_field(const struct btf *btf, const struct kernel_field *field, long *ret)
+static int find_field(struct btf *btf, const struct kernel_field *field, long *ret)
 {
 	if (field->path)
 		return btf_field_or(btf, field->type, field->path, field->other, ret);
@@ -11,7 +11,7 @@ static int find_field(const struct btf *btf, const struct kernel_field *field, l
 	return *ret > 0 ? 0 : -EOPNOTSUPP;
 }
 
-int kernel_fields_find(const struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers)
+int kernel_fields_find(struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers)
 {
 	for (size_t i = 0; i < n; i++) {
 		long number = -1;
@@ -24,7 +24,7 @@ int kernel_fields_find(const struct btf *btf, const struct kernel_field *fields,
 	return 0;
 }
 
-int kernel_values_find(const struct btf *btf, const struct kernel_value *values, size_t n, long *ret_offsets)
+int kernel_values_find(struct btf *btf, const struct kernel_value *values, size_t n, long *ret_offsets)
 {
 	for (size_t i = 0; i < n; i++) {
 		ret_offsets[i] = btf_byte(btf, values[i].type, values[i].path);

@@ -38,5 +38,5 @@ struct kernel_value {
 };
 
 /* -EOPNOTSUPP: this kernel lacks a field that is not optional. */
-int kernel_values_find(const struct btf *btf, const struct kernel_value *values, size_t n, long *ret_offsets);
-int kernel_fields_find(const struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers);
+int kernel_values_find(struct btf *btf, const struct kernel_value *values, size_t n, long *ret_offsets);
+int kernel_fields_find(struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers);

@@ -16,7 +16,7 @@ struct kernel_memory {
 	/* percpu: returns the address of a CPU's part; clock: the time; -1: not loaded yet. */
 	int prog, map, percpu, clock;
 	void *window; /* shared with the program */
-	const struct btf *btf; /* of this kernel */
+	struct btf *btf; /* of this kernel */
 	long at_files, at_fdt, at_fd, at_private; /* from a task to its open files and their private data */
 	long at_inode, at_vfs_inode, at_pid, at_tasks, at_links; /* from a file of /proc to its task */
 	uint64_t page_scale,
