@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Conversion of extended state according to the layout of CPUID leaf 0xD: Intel SDM vol. 1, chapter 13. */
-#include <cpuid.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 #include "base/bits.h"
 #include "cpu/x86_64/xcr0.h"
+#include "util/x86_64/cpuid.h"
 #include "xsave.h"
 
 enum {
@@ -72,41 +72,34 @@ static void **component_v(const struct component *c, const UserX86XsaveEntry *x)
 	return (void **)((char *)x + c->v_at);
 }
 
-struct cpuid_leaf {
-	bool asked;
-	unsigned int a, b, c, d;
-};
-
-/*
- * In a virtual machine each CPUID traps to the hypervisor, for some 20 to 70 us: it is executed once. All 0: no such
- * leaf.
- */
-static struct cpuid_leaf state_leaf(unsigned int nr)
+/* Executed once. All 0: no such leaf. */
+static const struct cpuid *state_leaf(unsigned int nr)
 {
-	static struct cpuid_leaf known[64];
+	static struct cpuid_leaf {
+		bool asked;
+		struct cpuid is;
+	} known[64];
 	struct cpuid_leaf *l = &known[nr & 63];
 
-	if (!l->asked) {
-		if (!__get_cpuid_count(0xd, nr, &l->a, &l->b, &l->c, &l->d))
-			l->a = l->b = l->c = l->d = 0;
-		l->asked = true;
-	}
-	return *l;
+	if (!l->asked)
+		cpuid_ask(0xd, nr, &l->is);
+	l->asked = true;
+	return &l->is;
 }
 
 /* Offset of a component in the standard format, 0 if this CPU lacks it. */
 static unsigned int component_offset(unsigned int nr, unsigned int *ret_size)
 {
-	struct cpuid_leaf l = state_leaf(nr);
+	const struct cpuid *l = state_leaf(nr);
 
-	*ret_size = l.a;
-	return l.a ? l.b : 0;
+	*ret_size = l->a;
+	return l->a ? l->b : 0;
 }
 
 /* Size of an area for everything that XCR0 enables: what the kernel requires for PTRACE_SETREGSET. */
 static size_t area_size(void)
 {
-	unsigned int size = state_leaf(0).b;
+	unsigned int size = state_leaf(0)->b;
 
 	return MAX_OF(size, FXSAVE_SIZE + HEADER_SIZE);
 }
