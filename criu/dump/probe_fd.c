@@ -15,13 +15,17 @@
 
 int probe_local(struct fd_probe *probe)
 {
-	struct statx sx;
+	struct file_facts facts;
 	struct statfs fs;
 	int flags, err;
 
-	err = proc_fstat(probe->local, &probe->st);
+	err = proc_file_facts(probe->local, &facts);
 	if (err)
-		return fail(err, "fstat");
+		return fail(err, "statx");
+	probe->st = facts.st;
+	probe->birth = facts.birth;
+	if (facts.mnt_id >= 0)
+		probe->mnt_id = facts.mnt_id;
 	flags = fcntl(probe->local, F_GETFL);
 	if (flags < 0)
 		return fail(-errno, "fcntl(F_GETFL)");
@@ -30,11 +34,6 @@ int probe_local(struct fd_probe *probe)
 		off_t pos = lseek(probe->local, 0, SEEK_CUR);
 
 		probe->pos = pos < 0 ? 0 : pos;
-	}
-	if (!statx(probe->local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx)) {
-		probe->birth = statx_birth(&sx);
-		if (sx.stx_mask & STATX_MNT_ID)
-			probe->mnt_id = sx.stx_mnt_id;
 	}
 	probe->fs_magic = fstatfs(probe->local, &fs) ? 0 : fs.f_type;
 	return 0;

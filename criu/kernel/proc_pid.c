@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -307,13 +308,39 @@ int proc_open_file(const struct proc *p, const char *name, int flags)
 	return open_at(p->dir, name, flags, 0);
 }
 
-int proc_fstat(int fd, struct stat *ret)
+static struct stat stat_of(const struct statx *sx)
+{
+	return (struct stat){
+		.st_dev = makedev(sx->stx_dev_major, sx->stx_dev_minor),
+		.st_ino = sx->stx_ino,
+		.st_mode = sx->stx_mode,
+		.st_nlink = sx->stx_nlink,
+		.st_uid = sx->stx_uid,
+		.st_gid = sx->stx_gid,
+		.st_rdev = makedev(sx->stx_rdev_major, sx->stx_rdev_minor),
+		.st_size = (off_t)sx->stx_size,
+		.st_blksize = sx->stx_blksize,
+		.st_blocks = (blkcnt_t)sx->stx_blocks,
+		.st_atim = { sx->stx_atime.tv_sec, sx->stx_atime.tv_nsec },
+		.st_mtim = { sx->stx_mtime.tv_sec, sx->stx_mtime.tv_nsec },
+		.st_ctim = { sx->stx_ctime.tv_sec, sx->stx_ctime.tv_nsec },
+	};
+}
+
+int proc_file_facts(int fd, struct file_facts *ret)
 {
 	struct statfs fs;
-	int err = fstat(fd, ret) < 0 ? -errno : 0;
+	struct statx sx;
+	int err = statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID | STATX_BTIME, &sx) < 0 ? -errno : 0;
 
+	if (!err) {
+		*ret = (struct file_facts){ .st = stat_of(&sx), .birth = statx_birth(&sx), .mnt_id = -1 };
+		if (sx.stx_mask & STATX_MNT_ID)
+			ret->mnt_id = (int)sx.stx_mnt_id;
+		return 0;
+	}
 	if (err != -ENOENT || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
 		return err;
-	*ret = (struct stat){ .st_mode = S_IFDIR | 0500, .st_nlink = 2 };
+	*ret = (struct file_facts){ .st = { .st_mode = S_IFDIR | 0500, .st_nlink = 2 }, .mnt_id = -1 };
 	return 0;
 }

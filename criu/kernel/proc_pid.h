@@ -173,5 +173,11 @@ int proc_text(const struct proc *p, const char *name, struct buf *to);
  * read.
  */
 int proc_record(const struct proc *p, const char *name, struct buf *to);
-/* fstat(2), also for files without attributes: the directory "fd" of a process that has exited has no inode number. */
-int proc_fstat(int fd, struct stat *ret);
+/* What is known of an open file: by one statx(2). */
+struct file_facts {
+	struct stat st;
+	uint64_t birth; /* statx_birth() */
+	int mnt_id; /* -1: the kernel does not tell */
+};
+/* Also for files without attributes: the directory "fd" of a process that has exited has no inode number. */
+int proc_file_facts(int fd, struct file_facts *ret);

@@ -250,6 +250,8 @@ static int is_detached_mount(const struct dump *dump, const struct subject *s, c
 	struct statx sx = { 0 };
 	int mounted;
 
+	if (mountinfo_find(&dump->mounts, s->mnt_id))
+		return 0;
 	if (statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
 		return 0;
 	mounted = is_mounted(dump, (int)sx.stx_mnt_id);

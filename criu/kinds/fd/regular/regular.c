@@ -172,7 +172,7 @@ static int regular_path_id(struct dump *dump, const struct dump_path *path, uint
 	struct regular_dump *data = regular_dump_data(dump);
 	FownEntry fown = FOWN_ENTRY__INIT;
 	struct path_entry *known;
-	struct statx sx;
+	struct file_facts facts;
 	uint64_t key;
 	int err;
 
@@ -180,14 +180,13 @@ static int regular_path_id(struct dump *dump, const struct dump_path *path, uint
 		return memfd_path_id(dump, path, ret_id);
 	if (!data)
 		return fail(-ENOMEM, "path %s", path->link);
-	err = proc_fstat(path->local, &s.st);
+	err = proc_file_facts(path->local, &facts);
 	if (err)
 		return fail(err, "stat %s", path->link);
-	if (statx(path->local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx) < 0)
-		memset(&sx, 0, sizeof(sx));
-	s.birth = statx_birth(&sx);
-	s.mnt_id = sx.stx_mnt_id ? (int)sx.stx_mnt_id : PATH_ROOT_MOUNT;
-	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ sx.stx_mnt_id) ^ path->flags;
+	s.st = facts.st;
+	s.birth = facts.birth;
+	s.mnt_id = facts.mnt_id; /* or PATH_ROOT_MOUNT */
+	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ (uint32_t)s.mnt_id) ^ path->flags;
 	known = record_find(&data->paths, key, hash_str(path->link));
 	if (known && !strcmp(known->link, path->link)) {
 		*ret_id = known->id;

@@ -120,8 +120,8 @@ int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntr
 	if (dump->opts->file_validation != VALIDATE_BUILDID || (size_t)s->st.st_size < sizeof(Elf32_Ehdr) ||
 	    (s->flags & O_ACCMODE) != O_RDONLY)
 		return 0;
-	/* Our copy may be O_PATH, although the saved flags are those of a mapping. */
-	fd = readable(s->local, fcntl(s->local, F_GETFL), &own);
+	/* Without a descriptor our copy is O_PATH, although the saved flags are those of a mapping. */
+	fd = readable(s->local, s->fd < 0 ? O_PATH : s->flags, &own);
 	/* We cannot read it: its size has to suffice. */
 	if (fd < 0 || read_build_id(fd, &id) < 0 || !id.len)
 		return 0;
