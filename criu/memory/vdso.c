@@ -27,6 +27,7 @@ static struct {
 	size_t nr_parts;
 	struct span all, vvar, vdso;
 	struct vdso_symbols symbols; /* of vdso, if there is one */
+	uint8_t *bytes; /* a copy of vdso, which each task would need a page fault for every page of */
 } own;
 
 /* That of the image. */
@@ -91,6 +92,15 @@ static int probe_self(void)
 	return err < 0 ? fail(err, "read the map of this process") : vdso_probe(&maps);
 }
 
+static int copy_own(void)
+{
+	own.bytes = malloc(span_len(&own.vdso));
+	if (!own.bytes)
+		return fail(-ENOMEM, "vDSO");
+	memcpy(own.bytes, (const void *)(uintptr_t)own.vdso.start, span_len(&own.vdso));
+	return 0;
+}
+
 int vdso_probe(const struct maps *maps)
 {
 	const char *why = NULL;
@@ -98,14 +108,18 @@ int vdso_probe(const struct maps *maps)
 
 	if (own.done)
 		return 0;
+	free(own.bytes);
 	memset(&own, 0, sizeof(own));
 	err = probe_parts(maps);
 	if (err < 0)
 		return err;
 	if (span_len(&own.all) > VDSO_MAX_LEN)
 		return fail(-EOPNOTSUPP, "the vDSO of this process is too far from its data");
-	if (span_len(&own.vdso))
-		why = vdso_parse((const void *)(uintptr_t)own.vdso.start, span_len(&own.vdso), &own.symbols);
+	err = span_len(&own.vdso) ? copy_own() : 0;
+	if (err < 0)
+		return err;
+	if (own.bytes)
+		why = vdso_parse(own.bytes, span_len(&own.vdso), &own.symbols);
 	if (why)
 		return fail(-EOPNOTSUPP, "the vDSO of this kernel: %s", why);
 	own.done = true;
@@ -182,6 +196,12 @@ static int get_bytes(const struct page_source *source, struct saved_vdso *saved)
 	return got;
 }
 
+/* Usually it was the same kernel. */
+static bool is_own(const struct saved_vdso *saved)
+{
+	return span_len(&saved->vdso) == span_len(&own.vdso) && !memcmp(saved->bytes, own.bytes, span_len(&own.vdso));
+}
+
 #define AT_SYSINFO_EHDR 33
 
 static int load_saved(const struct restore_task *rt, const struct page_source *source, struct saved_vdso *saved)
@@ -199,6 +219,10 @@ static int load_saved(const struct restore_task *rt, const struct page_source *s
 	got = get_bytes(source, saved);
 	if (got <= 0)
 		return got;
+	if (is_own(saved)) {
+		saved->symbols = own.symbols;
+		return 0;
+	}
 	why = vdso_parse(saved->bytes, span_len(&saved->vdso), &saved->symbols);
 	return why ? fail(-EBADMSG, "the image's vDSO at %#lx: %s", saved->vdso.start, why) : 0;
 }
@@ -217,7 +241,7 @@ static int check_threads(const struct restore_task *rt, const struct saved_vdso 
 	const struct wire_vdso_patch *patch = (const struct wire_vdso_patch *)(uintptr_t)wire->vdso_patches;
 	size_t loaded = MIN_OF(saved->symbols.loaded, span_len(&saved->vdso));
 
-	if (!saved->bytes || (!patch && !memcmp(saved->bytes, (const void *)(uintptr_t)own.vdso.start, loaded)))
+	if (!saved->bytes || (!patch && !memcmp(saved->bytes, own.bytes, loaded)))
 		return 0;
 	for (size_t i = 0; i < rt->nr_threads; i++) {
 		uint64_t ip = vdso_code_saved_ip(rt->threads[i].core);
