@@ -277,6 +277,18 @@ static int await_announcement(struct restore *r, const struct restore_task *rt)
 	return shared_wait(r->shared, STAGE_SET_UP);
 }
 
+/*
+ * Its creator may have done so. Read first: a page fault for reading also maps the pages around it that are written next,
+ * one for writing only its own.
+ */
+static void publish_pid(struct restore *r, const struct restore_task *rt)
+{
+	_Atomic pid_t *pid = &r->shared->tasks[rt->t.index].pid;
+
+	if (atomic_load(pid) != rt->t.pid)
+		atomic_store(pid, rt->t.pid);
+}
+
 static int task_setup(struct restore *r, struct restore_task *rt)
 {
 	const struct run_kind *kind;
@@ -285,7 +297,7 @@ static int task_setup(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	r->process.task = rt;
-	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
+	publish_pid(r, rt);
 	/* A failure before this pid was published does not kill us (restore/undo.c). */
 	if (shared_failed(r->shared))
 		return -ECANCELED;
