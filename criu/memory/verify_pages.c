@@ -151,15 +151,17 @@ static int verify_by_all(struct verification *v, uint64_t pages, long n)
 int pages_verify(struct restore *r, const struct pagemap *map, const char *name)
 {
 	struct verification v = { .r = r, .map = map, .name = name };
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t pages = 0;
+	long cpus;
 
 	for (size_t i = 0; i < map->nr_runs; i++)
 		pages += is_verified(&v, &map->runs[i]) ? map->runs[i].nr_pages : 0;
 	if (!pages)
 		return 0;
 	/* Of a check, errors are collected in this process. */
-	if (r->check || pages < WORTH_A_PROCESS || cpus < 2)
+	if (r->check || pages < WORTH_A_PROCESS)
 		return verify_part(&v, 0, pages);
-	return verify_by_all(&v, pages, MIN_OF(cpus, (long)WORKERS_MAX));
+	/* It opens a file, so not for each of many small processes. */
+	cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	return cpus < 2 ? verify_part(&v, 0, pages) : verify_by_all(&v, pages, MIN_OF(cpus, (long)WORKERS_MAX));
 }
