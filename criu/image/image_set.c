@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "base/cleanup.h"
 
 struct image_bytes *image_bytes_new(enum image_type type, uint64_t id)
 {
@@ -15,7 +14,6 @@ struct image_bytes *image_bytes_new(enum image_type type, uint64_t id)
 	if (image) {
 		image->type = type;
 		image->id = id;
-		image->fd = -1;
 	}
 	return image;
 }
@@ -42,7 +40,6 @@ void image_bytes_free(struct image_bytes *image)
 {
 	if (!image)
 		return;
-	cleanup_close(&image->fd);
 	free(image->data);
 	free(image);
 }

@@ -12,7 +12,6 @@ struct image_bytes {
 	struct image_bytes *same_key; /* others in the same slot */
 	enum image_type type;
 	uint64_t id;
-	int fd; /* a memfd with the content, instead of @data; -1: none */
 	uint8_t *data;
 	size_t len, cap;
 };

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include "memory/block_reader.h"
 #include "memory/feed_work.h"
 #include "memory/mapped_files.h"
@@ -20,12 +19,6 @@ struct feeding {
 	struct premap_area *area;
 	struct feed_work *work;
 };
-
-static bool may_be_huge(const VmaEntry *v)
-{
-	return (v->status & VMA_ANON_PRIVATE) && !(v->flags & MAP_GROWSDOWN) &&
-	       !(v->has_madv && v->madv & BIT(MADV_NOHUGEPAGE));
-}
 
 static bool is_fed(const struct pagemap_run *run)
 {
@@ -63,7 +56,7 @@ static int add_missing(const struct feeding *f, const struct pagemap_run *run, u
 	const uint64_t borders[] = { start, first, last, end };
 	int err = 0;
 
-	if (first >= last || !may_be_huge(f->vma)) {
+	if (first >= last || !vma_may_be_huge(f->vma)) {
 		item.read.addr = start;
 		item.read.len = end - start;
 		item.read.to = (char *)(uintptr_t)(a->at + (start - a->start));

@@ -118,6 +118,12 @@ int huge_blocks_read(struct huge_blocks *b, const struct block_read *what)
 	return 0;
 }
 
+bool vma_may_be_huge(const VmaEntry *v)
+{
+	return (v->status & VMA_ANON_PRIVATE) && !(v->flags & (MAP_GROWSDOWN | MAP_HUGETLB)) &&
+	       !(v->has_madv && v->madv & BIT(MADV_NOHUGEPAGE));
+}
+
 void huge_blocks_close(struct huge_blocks *b)
 {
 	cleanup_close(&b->uffd);

@@ -25,4 +25,6 @@ struct block_read {
 
 /* A negative errno, not logged, if reading fails. Where no huge page is available, small ones are used. */
 int huge_blocks_read(struct huge_blocks *b, const struct block_read *what);
+/* May pages of @v be huge ones? Those of hugetlb, which are always, are not meant. */
+bool vma_may_be_huge(const VmaEntry *v);
 void huge_blocks_close(struct huge_blocks *b);

@@ -190,19 +190,13 @@ static int load_hull(const struct loading *l)
 	return err;
 }
 
-static bool may_be_huge(const VmaEntry *v)
-{
-	return (v->status & VMA_ANON_PRIVATE) && !(v->flags & MAP_GROWSDOWN) &&
-	       !(v->has_madv && v->madv & BIT(MADV_NOHUGEPAGE));
-}
-
 /* Where only some pages of a block are shared, a huge page would use memory that no task used before. */
 static int load_both_ways(struct loading *l, struct huge_blocks *huge, bool thp)
 {
 	int err = 0;
 
 	l->huge = huge;
-	if (thp && may_be_huge(l->h->vma))
+	if (thp && vma_may_be_huge(l->h->vma))
 		err = load_hull(l);
 	if (err)
 		return err;

@@ -36,7 +36,6 @@
 #define VALUE(how, c, n, a, cmds, in, fn, of_rpc, text) { ROW(true, c, n, cmds, in), AS_VALUE(how, fn, a, text), of_rpc }
 #define LATER_FLAG(c, n, cmds, in, field, of_rpc, text) { ROW(false, c, n, cmds, in), AS_FLAG(field, text), of_rpc }
 #define LATER_STRING(c, n, a, cmds, in, field, of_rpc, text) { ROW(false, c, n, cmds, in), AS_STRING(field, a, text), of_rpc }
-#define LATER_LIST(c, n, a, cmds, in, field, of_rpc, text) { ROW(false, c, n, cmds, in), AS_LIST(field, a, text), of_rpc }
 #define LATER_MODE(n, a, cmds, in, field, list, of_rpc, text) { ROW(false, 0, n, cmds, in), AS_MODE(field, list, a, text), of_rpc }
 #define LATER_VALUE(how, c, n, a, cmds, in, fn, of_rpc, text) { ROW(false, c, n, cmds, in), AS_VALUE(how, fn, a, text), of_rpc }
 

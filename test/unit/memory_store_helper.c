@@ -13,8 +13,11 @@
 #include "image/store_ops.h"
 #include "util/fds.h"
 
+/* Pages images, which are written at offsets, are memfds: the bytes of such an image are the number of its descriptor. */
 struct memory_store {
 	struct image_store store;
+	int memfds[64]; /* closed with the store */
+	size_t nr_memfds;
 	struct image_set committed;
 	struct image_set fresh; /* of the transaction; replaces the others when it is published */
 };
@@ -38,7 +41,7 @@ static bool memory_has(struct image_store *store, enum image_type type, uint64_t
 
 static int open_memfd(struct image_store *store, const struct image_bytes *image, struct image_extent *ret_extent)
 {
-	_cleanup_close_ int fd = dup_fd_above(image->fd, 0);
+	_cleanup_close_ int fd = dup_fd_above(*(const int *)(const void *)image->data, 0);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st))
@@ -55,7 +58,7 @@ static int memory_open(struct image_store *store, enum image_type type, uint64_t
 	image_name(type, id, name);
 	if (!image)
 		return image_store_fail(store, -ENOENT, "open %s: %s", name, strerror(ENOENT));
-	if (image->fd >= 0)
+	if (type == IMAGE_PAGES)
 		return open_memfd(store, image, ret_extent);
 	*ret_extent = (struct image_extent){ .fd = -1, .bytes = image->data, .len = image->len };
 	return 0;
@@ -83,12 +86,12 @@ static int add(struct image_store *store, struct image_bytes *image)
 static int memory_create(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
 {
 	struct image_bytes *image = image_bytes_new(type, id);
-	int fd, err;
+	int kept = memfd_create("criu-image", MFD_CLOEXEC), fd = kept < 0 ? -errno : dup_fd_above(kept, 0), err;
 
-	if (!image)
-		return image_store_fail(store, -ENOMEM, "out of memory");
-	image->fd = memfd_create("criu-image", MFD_CLOEXEC);
-	fd = image->fd < 0 ? -errno : dup_fd_above(image->fd, 0);
+	if (!image || kept < 0 || memory_of(store)->nr_memfds == ARRAY_SIZE(memory_of(store)->memfds) ||
+	    image_bytes_append(image, &kept, sizeof(kept)))
+		abort();
+	memory_of(store)->memfds[memory_of(store)->nr_memfds++] = kept;
 	if (fd < 0) {
 		image_bytes_free(image);
 		return image_store_fail(store, fd, "create an image in memory: %s", strerror(-fd));
@@ -155,6 +158,10 @@ static void memory_abort(struct image_store *store)
 
 static void memory_free(struct image_store *store)
 {
+	struct memory_store *memory = memory_of(store);
+
+	for (size_t i = 0; i < memory->nr_memfds; i++)
+		cleanup_close(&memory->memfds[i]);
 	image_set_clear(&memory_of(store)->committed);
 	image_set_clear(&memory_of(store)->fresh);
 	free(memory_of(store));
