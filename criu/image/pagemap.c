@@ -20,15 +20,6 @@ int pagemap_source(const struct pagemap *map, const struct pagemap_run *run)
 	return map->sources[run->source];
 }
 
-uint64_t pagemap_present(const struct pagemap *map)
-{
-	uint64_t pages = 0;
-
-	for (size_t i = 0; i < map->nr_runs; i++)
-		pages += map->runs[i].flags & PAGEMAP_PRESENT ? map->runs[i].nr_pages : 0;
-	return pages;
-}
-
 /* Images from before there were flags have only `in_parent`, and the count in `compat_nr_pages`. */
 static uint32_t entry_flags(const PagemapEntry *entry)
 {

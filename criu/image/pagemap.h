@@ -31,8 +31,6 @@ int pagemap_reopen(struct image_store *dir, const struct pagemap *kept, struct p
 
 /* Descriptor of the pages image that contains a PRESENT run; borrowed, for pread, splice or mmap. */
 int pagemap_source(const struct pagemap *map, const struct pagemap_run *run);
-/* The number of its PRESENT pages. */
-uint64_t pagemap_present(const struct pagemap *map);
 
 struct pagemap_writer;
 

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Does this machine have the memory for a tree? Without an answer in advance, the kernel gives it in the middle of the
- * restore, by killing processes that it chooses. Limits of control groups are not considered.
+ * Do this machine, and the control groups that the tree will be in, have the memory for it? Without an answer in advance, the kernel
+ * gives it in the middle of the restore, by killing processes that it chooses.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 #include "base/cleanup.h"
+#include "memory/group_limits.h"
 #include "memory/memory.h"
-#include "pie/vma.h"
+#include "memory/needs.h"
+#include "run/cg_hierarchy.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
 #include "util/str.h"
+
+/* Less is not worth a look at the groups: it is not more than what a restore itself may need. */
+#define WORTH_A_LOOK (8ul << 20)
+/* What has ended a moment ago may still be about to free its memory. */
+#define TRIES 20
+#define TRY_US 50000
 
 /* In kB; 0 if there is no such line. proc_meminfo(5) */
 static uint64_t meminfo(const char *text, const char *name)
@@ -43,18 +51,107 @@ static int most_available(uint64_t *ret_bytes)
 	return 0;
 }
 
-int memory_check_available(const struct restore *r)
+static int check_machine(uint64_t needed, const struct sysinfo *info, bool last)
 {
-	uint64_t needed = (r->plan.private_pages + r->plan.shared_pages) * PAGE_SZ, available;
-	struct sysinfo free;
+	uint64_t available;
 
-	/* One call; in most cases it is the answer. */
-	if (!sysinfo(&free) && needed <= free.freeram * free.mem_unit)
+	/* In most cases this is the answer. */
+	if (needed <= info->freeram * info->mem_unit || most_available(&available) < 0 || needed <= available)
 		return 0;
-	if (most_available(&available) < 0 || needed <= available)
-		return 0;
-	log_error("the tree needs at least %" PRIu64 " MiB of memory, and this machine has %" PRIu64
-		  " MiB that are free or can be freed: end other programs, or add swap space",
-		  needed >> 20, available >> 20);
+	if (last)
+		log_error("the tree needs at least %" PRIu64 " MiB of memory, and this machine has %" PRIu64
+			  " MiB that are free or can be freed: end other programs, or add swap space",
+			  needed >> 20, available >> 20);
 	return -ENOMEM;
+}
+
+/* ---- control groups ---- */
+
+static struct cg_hierarchy *find_hierarchy(struct restore *r, struct cg_hierarchies *all)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cg_hierarchy *h;
+
+	if (read_file(proc_root(), "self/cgroup", &text) ||
+	    cg_hierarchies_parse(text.data ?: "", text.len, &r->arena, all))
+		return NULL;
+	h = cg_hierarchy_find(all, "memory");
+	if (!h)
+		h = cg_hierarchy_find(all, "");
+	/* No restore fails since a limit cannot be read. */
+	return h && !cg_hierarchy_find_mounted(all, h) ? h : NULL;
+}
+
+/* Both are in it, or below. */
+static const char *common_group(struct restore *r, const char *a, const char *b)
+{
+	size_t len = cg_common_length(a, b);
+	char *path = arena_alloc(&r->arena, len + 2);
+
+	if (path)
+		memcpy(path, len ? a : "/", len ?: 1);
+	return path;
+}
+
+static int check_group(const struct limited_group *g, uint64_t needed, const struct sysinfo *info, bool last)
+{
+	struct group_shortage s;
+
+	if (needed < WORTH_A_LOOK || !group_is_short(g, needed, info->freeswap * info->mem_unit, &s))
+		return 0;
+	if (last)
+		log_error(
+			"the tree needs at least %" PRIu64 " MiB of memory, and the cgroup %s has room for %" PRIu64
+			" MiB: its %s is %" PRIu64 " MiB, of which %" PRIu64
+			" MiB are used and cannot be freed: raise it, or restore the tree in another cgroup (--cgroup-root)",
+			needed >> 20, s.path, s.room >> 20, s.file, s.limit >> 20, s.used >> 20);
+	return -ENOMEM;
+}
+
+struct limits {
+	struct sysinfo info;
+	struct limited_group tasks, all; /* of private memory; of shared memory too, which the tool may fill */
+	bool grouped;
+};
+
+static void find_groups(struct restore *r, const struct cg_hierarchy *h, struct limits *l)
+{
+	const char *tree = r->plan.memory_group ?: h->path;
+
+	l->tasks = (struct limited_group){ .root = h->root, .v2 = cg_is_v2(h), .path = tree };
+	l->tasks.exact = !r->plan.memory_group || r->plan.memory_group_exact;
+	l->all = l->tasks;
+	l->all.exact &= !strcmp(tree, h->path);
+	l->all.path = l->all.exact ? tree : common_group(r, tree, h->path);
+	l->grouped = l->all.path;
+}
+
+static int check_all(const struct memory_needs *needs, struct limits *l, bool last)
+{
+	int err = sysinfo(&l->info) ? 0 : check_machine(needs->private + needs->shared, &l->info, last);
+
+	if (!err && l->grouped)
+		err = check_group(&l->tasks, needs->private, &l->info, last);
+	if (!err && l->grouped)
+		err = check_group(&l->all, needs->private + needs->shared, &l->info, last);
+	return err;
+}
+
+int memory_check_available(struct restore *r)
+{
+	const struct memory_needs needs = memory_needs(r);
+	struct cg_hierarchies own = { 0 };
+	struct limits l = { .grouped = false };
+	struct cg_hierarchy *h = needs.private + needs.shared < WORTH_A_LOOK ? NULL : find_hierarchy(r, &own);
+	int err = -ENOMEM;
+
+	if (h)
+		find_groups(r, h, &l);
+	for (int i = 1; err && i <= TRIES; i++) {
+		err = check_all(&needs, &l, i == TRIES);
+		if (err && i < TRIES)
+			usleep(TRY_US); /* style: there is no event */
+	}
+	cg_hierarchies_close(&own);
+	return err;
 }

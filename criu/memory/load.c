@@ -7,6 +7,7 @@
 #include "memory/lazy.h"
 #include "memory/lazy_rule.h"
 #include "memory/memory.h"
+#include "memory/needs.h"
 #include "memory/page_source.h"
 #include "memory/shmem.h"
 #include "memory/premap.h"
@@ -122,7 +123,7 @@ static int check_pages(struct restore *r, struct restore_task *rt, const struct 
 				return -EBADMSG;
 			}
 			if (!(v->flags & MAP_HUGETLB))
-				pages += (MIN_OF(end, v->end) - addr) / PAGE_SZ;
+				pages += memory_needed_pages(r, &map->runs[i], addr, MIN_OF(end, v->end));
 			addr = MIN_OF(end, v->end);
 		}
 	}

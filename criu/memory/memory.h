@@ -93,8 +93,8 @@ int memory_save_policy(struct dump *dump, const struct parasite_vma_policy *p, s
 
 /* Checks mm and pagemap of a task; no side effect. */
 int memory_load(struct restore *r, struct restore_task *rt);
-/* available.c: -ENOMEM, logged, if the tree certainly needs more memory than this machine has to spare. After every task is loaded. */
-int memory_check_available(const struct restore *r);
+/* available.c: -ENOMEM, logged, if the tree certainly needs more memory than this machine, or its control groups, have to spare. After every task is loaded. */
+int memory_check_available(struct restore *r);
 /* Decides which process loads which pages, and which are inherited. After every task is loaded. */
 int memory_link(struct restore *r);
 /* In the task, before it forks: stages the pages that it shares with children in memory. */

@@ -14,6 +14,7 @@
 #include "memory/copy_pages.h"
 #include "memory/dump_memory.h"
 #include "memory/page_source.h"
+#include "memory/needs.h"
 #include "pie/vma.h"
 #include "run/progress.h"
 #include "util/fds.h"
@@ -181,7 +182,12 @@ int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages)
 		return fail(-ENOMEM, "shared memory");
 	err = fresh ? page_source_open(r, IMAGE_SHMEM_PAGEMAP, shmid, &source) : -ENOENT;
 	if (ret_pages)
-		*ret_pages = err ? 0 : pagemap_present(source->map);
+		*ret_pages = 0;
+	for (size_t i = 0; !err && ret_pages && i < source->map->nr_runs; i++) {
+		const struct pagemap_run *run = &source->map->runs[i];
+
+		*ret_pages += memory_needed_pages(r, run, run->vaddr, pagemap_run_end(run));
+	}
 	if (!err) {
 		snprintf(name, sizeof(name), "pagemap-shmem-%u.img", shmid);
 		err = restore_goes_on(r, pages_verify(r, source->map, name));

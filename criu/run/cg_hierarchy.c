@@ -182,6 +182,13 @@ static int open_in_yard(const struct cg_hierarchy *h, const char *yard)
 	return fd;
 }
 
+int cg_hierarchy_find_mounted(struct cg_hierarchies *all, struct cg_hierarchy *h)
+{
+	int err = all->mounted_opened ? 0 : open_all_mounted(all);
+
+	return err ? err : h->root < 0 ? -ENOENT : 0;
+}
+
 int cg_hierarchy_find_open(struct cg_hierarchies *all, struct cg_hierarchy *h, const struct options *opts)
 {
 	int fd, err = 0;

@@ -37,6 +37,8 @@ const char *cg_hierarchy_title(const struct cg_hierarchy *h);
 int cg_hierarchy_open(struct cg_hierarchies *all, struct cg_hierarchy *h, const struct options *opts, int min_fd);
 /* The same without a message; with --manage-cgroups=ignore only if it is mounted already. */
 int cg_hierarchy_find_open(struct cg_hierarchies *all, struct cg_hierarchy *h, const struct options *opts);
+/* The same, only if the whole hierarchy is mounted somewhere already: -ENOENT. */
+int cg_hierarchy_find_mounted(struct cg_hierarchies *all, struct cg_hierarchy *h);
 void cg_hierarchies_close(struct cg_hierarchies *all);
 
 /* A path in a hierarchy for openat(2): without the first slash, "." for the root. */

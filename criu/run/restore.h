@@ -137,6 +137,9 @@ struct restore_plan {
 	struct hash segment_sizes; /* segment_key() -> bytes, if known and larger than what is mapped */
 	struct hash segments_checked; /* shmid: shmem_check() */
 	uint64_t private_pages, shared_pages; /* at least: of the largest task; of all segments. Without hugetlbfs */
+	/* Of the hierarchy that limits memory: the group that all tasks are in, or below. NULL: that of the tool. */
+	const char *memory_group;
+	bool memory_group_exact; /* all are in it, none below */
 	bool forks_wait; /* for what other tasks do: restore/nested.h */
 	bool all_born_first; /* set by link: no descriptor may be opened before all_born (run/kind.h) */
 	size_t nr_helpers;

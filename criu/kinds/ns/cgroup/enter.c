@@ -47,15 +47,6 @@ static int enter_group(const struct cg_group *group)
 	return err ? fail(err, "enter the cgroup %s (%s)%s", group->path, cg_hierarchy_title(group->h), hint(err)) : 0;
 }
 
-/* Where a task in @place is in this hierarchy; the tool's, if the images do not say. */
-static const char *path_in(const struct cg_place *place, const struct cg_hierarchy *h)
-{
-	for (size_t i = 0; i < place->n; i++)
-		if (place->v[i].h == h && place->v[i].path)
-			return place->v[i].path;
-	return h->path;
-}
-
 static int enter_place(struct cg_restore *cg, const struct cg_place *to, const struct cg_place *from)
 {
 	int err = 0;
@@ -63,7 +54,7 @@ static int enter_place(struct cg_restore *cg, const struct cg_place *to, const s
 	for (size_t i = 0; !err && i < to->n; i++) {
 		const struct cg_member *member = &to->v[i];
 
-		if (member->path && strcmp(member->path, path_in(from, member->h)))
+		if (member->path && strcmp(member->path, cg_path_in(from, member->h)))
 			err = enter_group(&cg->groups.v[member->group]);
 	}
 	return err;
@@ -104,7 +95,7 @@ static int place_thread(struct cg_restore *cg, const struct restore_task *rt, co
 	for (size_t i = 0; !err && to != from && i < to->n; i++) {
 		const struct cg_member *member = &to->v[i];
 
-		if (member->path && strcmp(member->path, path_in(from, member->h)))
+		if (member->path && strcmp(member->path, cg_path_in(from, member->h)))
 			err = move_thread(&cg->groups.v[member->group], th->id.host_tid);
 	}
 	return err;

@@ -36,6 +36,14 @@ const struct cg_place *cg_place_of(const struct cg_restore *cg, const CoreEntry 
 	return &cg->places[0];
 }
 
+const char *cg_path_in(const struct cg_place *place, const struct cg_hierarchy *h)
+{
+	for (size_t i = 0; i < place->n; i++)
+		if (place->v[i].h == h && place->v[i].path)
+			return place->v[i].path;
+	return h->path;
+}
+
 const struct cg_place *cg_inherited_place(const struct cg_restore *cg, const struct restore_task *rt)
 {
 	const struct restore_task *by = rt->creator;
@@ -357,6 +365,34 @@ static int load_entry(struct restore *r, struct cg_restore *cg)
 	return err ? err : check_set_ids(r, cg);
 }
 
+/* Of all tasks, in the hierarchy that limits memory. */
+static int find_memory_group(struct restore *r, const struct cg_restore *cg)
+{
+	const struct cg_hierarchy *h = cg_hierarchy_find(&cg->own, "memory") ?: cg_hierarchy_find(&cg->own, "");
+	const struct restore_task *rt;
+	const char *common = NULL;
+	bool exact = true;
+
+	restore_for_each_task(rt, r) {
+		const char *path = h ? cg_path_in(cg_place_of(cg, rt->core), h) : NULL;
+		size_t len;
+		char *shorter;
+
+		if (!path || (common && !strcmp(common, path)))
+			continue;
+		exact = !common;
+		len = common ? cg_common_length(common, path) : strlen(path);
+		shorter = restore_alloc(r, len + 2);
+		if (!shorter)
+			return fail(-ENOMEM, "cgroups");
+		memcpy(shorter, len ? path : "/", len ?: 1);
+		common = shorter;
+	}
+	r->plan.memory_group = common;
+	r->plan.memory_group_exact = exact;
+	return 0;
+}
+
 static int read_own(struct restore *r, struct cg_restore *cg)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -397,6 +433,8 @@ int cg_link(struct restore *r)
 		err = read_own(r, cg);
 	if (!err)
 		err = load_entry(r, cg);
+	if (!err)
+		err = find_memory_group(r, cg);
 	if (!err)
 		*restore_kind_data(r, &cgroup_run) = cg;
 	return err;

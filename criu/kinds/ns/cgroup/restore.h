@@ -52,6 +52,8 @@ struct cg_restore *cg_restore_of(struct restore *r);
 int cg_link(struct restore *r);
 /* The place of a thread: that of its entry, or (NULL) the tool's own. */
 const struct cg_place *cg_place_of(const struct cg_restore *cg, const CoreEntry *core);
+/* Where a task in @place is in this hierarchy; the tool's, if the images do not say. */
+const char *cg_path_in(const struct cg_place *place, const struct cg_hierarchy *h);
 /* Where its creator is: what it inherits. */
 const struct cg_place *cg_inherited_place(const struct cg_restore *cg, const struct restore_task *rt);
 struct cg_group *cg_find_group(struct cg_restore *cg, const struct cg_hierarchy *h, const char *path);
