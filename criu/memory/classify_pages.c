@@ -102,16 +102,37 @@ static int classify_same(const struct same_runs *same, const VmaEntry *vma, stru
 	return err;
 }
 
-static int classify_region(const struct dump_task *dt, const VmaEntry *vma, const struct page_region *region,
-			   page_run_fn fn, void *arg)
+static int classify_kept(const struct dump_task *dt, const VmaEntry *vma, const struct page_region *region,
+			 page_run_fn fn, void *arg)
 {
 	struct page_run run = run_of(vma, MAX_OF(region->start, vma->start), MIN_OF(region->end, vma->end));
 
+	if (run.start >= run.end)
+		return 0;
 	if (run.outcome == PAGES_WRITE && region->categories & PAGES_UNCHANGED && dt->memory->track->parent)
 		return classify_unchanged(dt->memory->track->parent, vma, run, fn, arg);
 	if (run.outcome == PAGES_WRITE && dt->memory->same.n)
 		return classify_same(&dt->memory->same, vma, run, fn, arg);
 	return fn(arg, vma, &run);
+}
+
+/* Parts of it may be excluded: only private anonymous memory is. */
+static int classify_region(const struct dump_task *dt, const VmaEntry *vma, const struct page_region *region,
+			   page_run_fn fn, void *arg)
+{
+	const struct excluded_ranges *not = &dt->memory->excluded;
+	struct page_region part = *region;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < not ->n && not ->v[i].start < region->end; i++) {
+		if (not ->v[i].end <= part.start)
+			continue;
+		part.end = not ->v[i].start;
+		err = classify_kept(dt, vma, &part, fn, arg);
+		part.start = not ->v[i].end;
+		part.end = region->end;
+	}
+	return err ? err : classify_kept(dt, vma, &part, fn, arg);
 }
 
 int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_run_fn fn, void *arg)

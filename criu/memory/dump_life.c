@@ -30,6 +30,7 @@ void memory_task_end(struct dump_task *dt)
 	array_free(&dt->memory->pages);
 	array_free(&dt->memory->guards);
 	array_free(&dt->memory->same);
+	array_free(&dt->memory->excluded);
 	memory_drop_snapshot(dt);
 	track_forget(dt);
 }

@@ -21,6 +21,12 @@ struct same_run {
 };
 ARRAY_OF(same_runs, struct same_run);
 
+/* Memory that is not saved. */
+struct excluded_range {
+	uint64_t start, end;
+};
+ARRAY_OF(excluded_ranges, struct excluded_range);
+
 /* State of one task: dt->memory, from memory_task_begin() on. */
 struct memory_task {
 	struct memory_arch *arch; /* ARCH/address_space.c: CPU-specific properties; NULL: none */
@@ -31,6 +37,7 @@ struct memory_task {
 	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
 	size_t guard_next;
 	struct same_runs same; /* same_pages.c: pages of other processes, sorted */
+	struct excluded_ranges excluded; /* excluded.c: sorted */
 	struct task_track *track; /* tracking.h: which pages have been written since an earlier dump; NULL: unknown */
 	struct snapshot *snapshot; /* snapshot.c: source of pages if the task runs already; NULL: none */
 };
@@ -73,6 +80,8 @@ void map_count_survey(const struct dump_task *dt);
  */
 #define PAGES_UNCHANGED (1ull << 63) /* tracked, and not written since they were armed */
 int memory_scan_pages(struct dump *dump, struct dump_task *dt);
+/* excluded.c: fills dt->memory->excluded, as the options say. */
+int memory_find_excluded(struct dump *dump, struct dump_task *dt);
 /* Private pages that may be shared copy-on-write: no huge pages of hugetlbfs, nor what the kernel provides. */
 bool memory_vma_has_plain_pages(const VmaEntry *vma);
 /*

@@ -411,7 +411,9 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 	mm->thp_disabled = dt->parasite->thp_disabled > 0;
 	mm->has_mlock_future = dt->parasite->mlock_future != 0;
 	mm->mlock_future = dt->parasite->mlock_future;
-	err = memory_scan_pages(dump, dt);
+	err = memory_find_excluded(dump, dt);
+	if (!err)
+		err = memory_scan_pages(dump, dt);
 	if (!err)
 		err = save_exe(dump, dt, mm);
 	if (!err)

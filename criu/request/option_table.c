@@ -111,6 +111,8 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "compress-acceleration", "N", DUMPS, MEMORY, value_compress_acceleration, NO_RPC, "of lz4, 1 (default) to 65537: faster and larger"),
 	FLAG(0, "page-checksums", DUMPS, MEMORY, page_checksums, NO_RPC, "write a checksum of each page, which a restore compares"),
 	FLAG(0, "share-pages", DUMPS, MEMORY, share_pages, NO_RPC, "write pages that processes share copy-on-write once, in images that CRIU 4.2 refuses"),
+	FLAG(0, "skip-dontdump", CMD_DUMP, MEMORY, skip_dontdump, NO_RPC, "do not save private memory that the program has marked with MADV_DONTDUMP: it is zeros after a restore"),
+	VALUE(HANDLER, 0, "exclude-memory", "PID:START-END", CMD_DUMP, MEMORY, value_exclude_memory, NO_RPC, "do not save this private memory (hexadecimal addresses of whole pages), as it has secrets: it is zeros after a restore"),
 	LATER_VALUE(HANDLER, 0, "decompress-threads", "N", RESTORE, MEMORY, value_decompress_threads, NO_RPC, "threads that decompress the pages of one process (always 1)"),
 	LATER_MODE("image-io-mode", "writeback|direct", CMD_BOTH, MEMORY, image_io_mode, image_io_modes, NO_RPC, "whether pages images are written and read through the page cache"),
 	VALUE(OPTIONAL, 0, "stream", "-", CMD_BOTH, MEMORY, value_stream, NO_RPC, "send or receive all images: - through standard output or input; default: through an image streamer with a socket in the images directory"),

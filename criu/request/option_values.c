@@ -4,6 +4,7 @@
  * -ENOMEM.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -256,6 +257,44 @@ int value_compress_acceleration(struct request *req, const char *arg)
 	if (number(arg, 65537, &n) || !n)
 		return -EINVAL;
 	req->opts.compress_acceleration = (uint32_t)n;
+	return 0;
+}
+
+/* Hexadecimal, with or without 0x; *@to is what follows. */
+static int address(const char *text, const char **to, uint64_t *ret)
+{
+	char *end;
+
+	if (!isxdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	*ret = strtoull(text, &end, 16);
+	*to = end;
+	return errno || *ret % PAGE_SZ ? -EINVAL : 0;
+}
+
+/* They stay sorted. */
+int value_exclude_memory(struct request *req, const char *arg)
+{
+	struct options *opts = &req->opts;
+	struct memory_range r, *all;
+	char *colon;
+	long pid = strtol(arg, &colon, 10);
+	const char *at = colon + 1;
+	size_t i = opts->excluded_nr;
+
+	if (*colon != ':' || colon == arg || pid <= 0 || pid > INT_MAX || address(at, &at, &r.start) || *at != '-' ||
+	    address(at + 1, &at, &r.end) || *at || r.start >= r.end)
+		return -EINVAL;
+	r.pid = (pid_t)pid;
+	all = reallocarray(opts->excluded, i + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (; i > 0 && all[i - 1].start > r.start; i--)
+		all[i] = all[i - 1];
+	all[i] = r;
+	opts->excluded = all;
+	opts->excluded_nr++;
 	return 0;
 }
 

@@ -31,6 +31,7 @@ int value_close(struct request *req, const char *arg);
 int value_compress(struct request *req, const char *arg);
 int value_compress_block(struct request *req, const char *arg);
 int value_compress_acceleration(struct request *req, const char *arg);
+int value_exclude_memory(struct request *req, const char *arg);
 int value_decompress_threads(struct request *req, const char *arg);
 int value_stream(struct request *req, const char *arg);
 int value_nothing(struct request *req, const char *arg);

@@ -81,6 +81,20 @@ static int validate_share_pages(struct request *req)
 				      "incremental images cannot refer to pages of another process");
 }
 
+/* What is excluded is in no images at all. */
+static int validate_excluded(struct request *req)
+{
+	const struct options *opts = &req->opts;
+
+	if (!opts->parent_dir || !(opts->skip_dontdump || opts->excluded_nr))
+		return 0;
+	return request_refuse(
+		req,
+		"%s and --prev-images-dir are mutually exclusive: a pre-dump, which reads memory while the "
+		"program runs, may have saved what is to be excluded",
+		opts->skip_dontdump ? "--skip-dontdump" : "--exclude-memory");
+}
+
 static int validate_dump(struct request *req)
 {
 	const struct options *opts = &req->opts;
@@ -114,6 +128,8 @@ static int validate_dump(struct request *req)
 					      "a page server does not write any" :
 					      "there are other checksums then, of blocks or of the whole stream");
 	err = validate_share_pages(req);
+	if (!err)
+		err = validate_excluded(req);
 	if (err)
 		return err;
 	if (opts->leave_running && opts->leave_stopped)

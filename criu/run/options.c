@@ -135,6 +135,7 @@ void options_free(struct options *opts)
 	for (size_t i = 0; i < opts->inherit_nr; i++)
 		free(opts->inherit[i].key);
 	free(opts->inherit);
+	free(opts->excluded);
 	str_pairs_free(opts->veth_pairs, opts->veth_pairs_nr);
 	str_pairs_free(opts->tcp_addresses, opts->tcp_addresses_nr);
 	str_pairs_free(opts->ext_mounts, opts->ext_mounts_nr);

@@ -38,6 +38,12 @@ enum pre_dump_mode {
 	PRE_DUMP_READ,
 };
 
+/* Whole pages, and not empty. */
+struct memory_range {
+	pid_t pid;
+	uint64_t start, end;
+};
+
 enum image_io_mode {
 	IMAGE_IO_WRITEBACK, /* default */
 	IMAGE_IO_DIRECT,
@@ -178,6 +184,9 @@ struct options {
 	uint32_t compress_acceleration; /* --compress-acceleration: of LZ4, 1 to 65537. Default 1 */
 	bool page_checksums; /* --page-checksums */
 	bool share_pages; /* --share-pages: pages that processes share copy-on-write are written once */
+	bool skip_dontdump; /* --skip-dontdump: memory that is marked so is not saved */
+	struct memory_range *excluded; /* --exclude-memory; sorted by address */
+	size_t excluded_nr;
 	uint32_t decompress_threads; /* --decompress-threads: of one process; 0: one for each CPU */
 	enum image_io_mode image_io_mode; /* --image-io-mode */
 	enum stream_form stream; /* --stream */

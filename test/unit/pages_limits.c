@@ -26,13 +26,11 @@ static void put(const char *path, const char *text)
 
 static void clear(void)
 {
-	static const char *const files[] = { "memory.max",
-					     "memory.stat",
-					     "memory.swap.max",
-					     "memory.swap.current",
-					     "memory.limit_in_bytes",
-					     "memory.memsw.limit_in_bytes",
-					     "memory.use_hierarchy" };
+	static const char *const files[] = {
+		"memory.max",	       "memory.stat",		"memory.swap.max",
+		"memory.swap.current", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes",
+		"memory.use_hierarchy"
+	};
 	char path[64];
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
@@ -97,8 +95,9 @@ static void version_1_may_count_memory_with_swap(void)
 
 	clear();
 	put("a/b/memory.limit_in_bytes", UNLIMITED_V1);
-	put("a/b/memory.stat", "cache 1\nrss 999999999\ntotal_cache 52428800\ntotal_rss 20971520\ntotal_shmem 10485760\n"
-			       "total_swap 5242880\n");
+	put("a/b/memory.stat",
+	    "cache 1\nrss 999999999\ntotal_cache 52428800\ntotal_rss 20971520\ntotal_shmem 10485760\n"
+	    "total_swap 5242880\n");
 	CHECK_STR(shortage(&g, 100000, 0), "");
 	put("a/b/memory.limit_in_bytes", "104857600\n");
 	CHECK_STR(shortage(&g, 70, 0), "");
