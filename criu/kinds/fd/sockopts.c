@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -19,6 +20,8 @@
 #define SO_BUF_LOCK_ 72
 #define SO_MAX_PACING_RATE_ 47
 #define SO_TXTIME_ 61
+#define SO_TXREHASH_ 74
+#define IPPROTO_MPTCP_ 262
 #define HIGH_HALF 0x10000u /* key of the upper 32 bits of a 64-bit value */
 
 /* Where the option is in the entry: an optional bool or uint32 with its has_ member. */
@@ -70,7 +73,7 @@ static const struct {
 	{ 69, 0 }, /* SO_PREFER_BUSY_POLL */
 	{ 70, 0 }, /* SO_BUSY_POLL_BUDGET */
 	{ 73, 0 }, /* SO_RESERVE_MEM */
-	{ 74, 1 }, /* SO_TXREHASH */
+	{ SO_TXREHASH_, 1 },
 	{ 75, 0 }, /* SO_RCVMARK */
 	{ 76, 0 }, /* SO_PASSPIDFD */
 	{ 82, 0 }, /* SO_RCVPRIORITY */
@@ -86,6 +89,19 @@ static const struct {
 	{ SO_MAX_PACING_RATE_, UINT64_MAX },
 	{ SO_TXTIME_, 0 },
 };
+
+/*
+ * Only TCP uses SO_TXREHASH. Kernels before the check for that (6.1 has none) report it, and 0 at that, of all other sockets,
+ * too; later ones refuse to set it there.
+ */
+static bool is_used(int fd, int name)
+{
+	int protocol;
+	socklen_t len = sizeof(protocol);
+
+	return name != SO_TXREHASH_ || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0 ||
+	       protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP_;
+}
 
 /* False if the socket has no such option. */
 static bool get_number(int fd, int name, int *ret_value)
@@ -172,7 +188,8 @@ static int save_more(struct dump *dump, int fd, SkOptsEntry *opts)
 	for (size_t i = 0; i < ARRAY_SIZE(more_sockopts) && !err; i++) {
 		int value;
 
-		if (get_number(fd, more_sockopts[i].name, &value) && value != more_sockopts[i].normal)
+		if (is_used(fd, more_sockopts[i].name) && get_number(fd, more_sockopts[i].name, &value) &&
+		    value != more_sockopts[i].normal)
 			err = add_number(dump, opts, more_sockopts[i].name, value);
 	}
 	return err;
@@ -393,6 +410,8 @@ static int set_more(int fd, const SkOptsEntry *opts)
 	for (size_t i = 0; !err && i < opts->n_more; i++) {
 		const SkNumberEntry *entry = opts->more[i];
 
+		if (!is_used(fd, (int)entry->name))
+			continue;
 		if (!is_wide(entry->name))
 			err = set_number(fd, (int)entry->name, NULL, entry->value);
 		else if (!(entry->name & HIGH_HALF))
