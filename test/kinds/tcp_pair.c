@@ -157,8 +157,8 @@ int main(int argc, char **argv)
 		struct tcp_info now;
 
 		len = sizeof(now);
-		check(!getsockopt(plain.client, IPPROTO_TCP, TCP_INFO, &now, &len) &&
-			      now.tcpi_options == info.tcpi_options && now.tcpi_snd_wscale == info.tcpi_snd_wscale &&
+		need(!getsockopt(plain.client, IPPROTO_TCP, TCP_INFO, &now, &len), "TCP_INFO");
+		check(now.tcpi_options == info.tcpi_options && now.tcpi_snd_wscale == info.tcpi_snd_wscale &&
 			      now.tcpi_rcv_wscale == info.tcpi_rcv_wscale,
 		      "options %#x, were %#x", now.tcpi_options, info.tcpi_options);
 	}

@@ -205,6 +205,15 @@ static void fill_urgent(struct dump *dump, const struct inet_held *held, const s
 	e->has_urgent_sent = e->urgent_sent && e->urgent_sent <= job->out_len;
 }
 
+/*
+ * Its lowest bit tells kernels since 6.7 that the connection counts microseconds; of an older kernel it is a part of the number.
+ * A timestamp may not go backwards.
+ */
+static uint32_t timestamp_to_set(const struct tcp_info *info, uint32_t now)
+{
+	return info->tcpi_options & TCPI_OPT_USEC_TS_ ? now : now + (now & 1);
+}
+
 static int save_stream(struct dump *dump, const struct inet_held *held, const struct keeper_job *job)
 {
 	const TcpOptsEntry *opts = held->entry->tcp_opts;
@@ -222,7 +231,7 @@ static int save_stream(struct dump *dump, const struct inet_held *held, const st
 	e.outq_seq = job->out_seq;
 	e.mss_clamp = job->mss;
 	e.has_timestamp = true;
-	e.timestamp = job->timestamp;
+	e.timestamp = timestamp_to_set(&info, job->timestamp);
 	e.has_unsq_len = held->entry->state != TCP_SYN_SENT;
 	e.unsq_len = held->unsent;
 	e.has_cork = e.cork = opts && opts->cork;

@@ -14,6 +14,7 @@
 #ifndef TCP_REPAIR_OFF_NO_WP
 #define TCP_REPAIR_OFF_NO_WP (-1) /* without a window probe */
 #endif
+#define TCPI_OPT_USEC_TS_ 64u /* Linux 6.7; may be missing from libc's headers */
 #define TCP_OPTIONS_SAVED 7u /* TCPI_OPT_TIMESTAMPS, _SACK, _WSCALE */
 
 static inline int tcp_repair(int fd, int how)
