@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include "base/bits.h"
 #include "core_image.h"
@@ -27,6 +28,8 @@ enum {
 	SPEC_PRCTL = 1, /* PR_SPEC_PRCTL: the thread may choose */
 	SPEC_ENABLE = 2,
 	SPEC_KNOWN = 0x1f,
+	TIMER_CREATE_RESTORE_IDS = 77, /* prctl(2), since Linux 6.15 */
+	RESTORE_IDS_GET = 2,
 	MEMBARRIER_REGISTER_ALL = 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8,
 	THP_FLAGS_KNOWN = 2, /* PR_THP_DISABLE_EXCEPT_ADVISED */
 	MDWE_KNOWN = 3,
@@ -238,6 +241,12 @@ static int attributes_load(struct restore *r, struct restore_task *task)
 	if (tc->has_futex_hash_slots &&
 	    (tc->futex_hash_slots > INT32_MAX || tc->futex_hash_slots & (tc->futex_hash_slots - 1)))
 		return core_refuse(pid, "tc.futex_hash_slots %u", tc->futex_hash_slots);
+	if (tc->timer_restore_ids && prctl(TIMER_CREATE_RESTORE_IDS, RESTORE_IDS_GET, 0, 0, 0) < 0)
+		return fail(
+			-EOPNOTSUPP,
+			"core-%d.img: its new timers get the ids that it requests (PR_TIMER_CREATE_RESTORE_IDS), which this "
+			"kernel cannot do: restore on Linux 6.15 or later, or turn it off before the dump",
+			pid);
 	if (tc->has_mdwe && (tc->mdwe & ~(uint32_t)MDWE_KNOWN))
 		return core_refuse(pid, "tc.mdwe 0x%x", tc->mdwe);
 	int err = check_mm(task);
