@@ -106,7 +106,7 @@ static int waiting(int fd, unsigned long what)
 
 int main(int argc, char **argv)
 {
-	int brk, tw = 5000, c1, c2;
+	int brk, tw = 5000, c1, c2, unsent, unread;
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 	size_t filled;
@@ -176,9 +176,11 @@ int main(int argc, char **argv)
 	close(half.server);
 	check(read(half.client, &tw, 1) == 0, "half: end of file of the other end");
 	check(read(both_fin.client, &tw, 1) == 0 && read(both_fin.server, &tw, 1) == 0, "both: end of file");
-	check(waiting(full.client, 0x5411) == c1, "full: %d bytes unacknowledged, were %d",
-	      waiting(full.client, 0x5411), c1);
-	check(waiting(full.server, FIONREAD) == c2, "full: %d to read, were %d", waiting(full.server, FIONREAD), c2);
+	/* Unless it has been sent again since, and there was more room. drain() looks at each byte. */
+	unsent = waiting(full.client, 0x5411);
+	unread = waiting(full.server, FIONREAD);
+	check(unsent <= c1 && unread >= c2 && unsent + unread >= c1 + c2,
+	      "full: %d bytes unacknowledged, were %d; %d to read, were %d", unsent, c1, unread, c2);
 	drain(full.server, filled);
 	talk(&full, "full");
 	check(inet_get(optioned.client, IPPROTO_TCP, TCP_NODELAY) == 1, "nodelay");
