@@ -14,6 +14,7 @@ from . import PROTOCOL
 from .channel import Channel
 from .common import INTERRUPTS, Failed, Lost, mib, reason, say
 from .decision import is_ready, tell_again, write_script
+from .elf import build_id
 from .lazy_source import move_lazily
 from .network import locks, remove_locks
 from .tree import Tree
@@ -49,11 +50,12 @@ class Source:
 
     def check(self):
         """Everything that is known to be missing, before anything is frozen."""
-        question = {"memory": 0 if self.o.lazy else self.tree.memory(), "machine": os.uname().machine}
+        question = {"memory": 0 if self.o.lazy else self.tree.memory(), "machine": os.uname().machine, "needs": self.tree.needs()}
         if self.tree.shares("pid"):
-            question["pids"] = self.tree.pids()
+            question["pids"] = self.tree.tids()
         if self.tree.shares("mnt"):
             question["files"] = self.tree.files()
+            question["build_ids"] = {name: found for name in question["files"] if (found := build_id(name))}
         obstacles = self.channel.ask({"check": question})["obstacles"]
         done = subprocess.run([self.o.criu, "check", "-t", str(self.o.pid), *self.both_options(), *self.o.dump_option],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)

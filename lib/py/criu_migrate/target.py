@@ -15,10 +15,33 @@ from .boot import write_boot
 from .channel import Channel
 from .common import Failed, mib, reason
 from .decision import DECIDED, HOLD, remove, send_decision, tree_runs, write_pid, write_script
+from .elf import build_id
 from .lazy_target import LazyTarget
 
 
 GO_TRIES = 3
+
+
+def larger_pids(pids):
+    try:
+        with open("/proc/sys/kernel/pid_max") as f:
+            most = int(f.read())
+    except (OSError, ValueError):
+        return []
+    if max(pids, default=0) < most:
+        return []
+    return [f"pid {max(pids)} is larger than the target allows: there, sysctl kernel.pid_max={max(pids) + 1}"]
+
+
+def too_little_memory(needs):
+    """As little as the restore would refuse it for, when the tree is frozen."""
+    try:
+        with open("/proc/meminfo") as f:
+            found = {line.split(":")[0]: int(line.split()[1]) << 10 for line in f}
+        there = found["MemAvailable"] + found.get("SwapFree", 0)
+    except (OSError, ValueError, KeyError, IndexError):
+        return []
+    return [f"the tree needs {mib(needs)} of memory, and the target has {mib(there)}"] if needs > there else []
 
 
 class Target:
@@ -48,10 +71,13 @@ class Target:
         elif subprocess.run([self.criu, "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
             found.append("`criu check` fails at the target: its kernel lacks something")
         found += [f"pid {pid} is in use at the target" for pid in q.get("pids", []) if os.path.exists(f"/proc/{pid}")]
+        found += larger_pids(q.get("pids", [])) + too_little_memory(q.get("needs", 0))
         for name, size in q.get("files", {}).items():
             try:
                 if os.stat(name).st_size != size:
                     found.append(f"{name} is another file at the target (--rsync {name} replaces it)")
+                elif q.get("build_ids", {}).get(name, build_id(name)) != build_id(name):
+                    found.append(f"{name} is another build at the target (--rsync {name} replaces it)")
             except OSError as e:
                 found.append(f"{name}: {e.strerror} at the target (--rsync {name} copies it)")
         stat = os.statvfs(self.dir)

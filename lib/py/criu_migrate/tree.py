@@ -45,6 +45,16 @@ class Tree:
                 pass
         return found
 
+    def tids(self):
+        """Of all threads: a restore needs each of these numbers."""
+        found = []
+        for pid in self.pids():
+            try:
+                found += map(int, os.listdir(f"/proc/{pid}/task"))
+            except OSError:
+                pass
+        return found
+
     def shares(self, namespace):
         return os.readlink(f"/proc/{self.root}/ns/{namespace}") == os.readlink(f"/proc/self/ns/{namespace}")
 
@@ -66,11 +76,18 @@ class Tree:
 
     def memory(self):
         """What images need at most: shared memory once, no mapped files."""
+        return self.sum_of("Anonymous:", "Pss_Shmem:")
+
+    def needs(self):
+        """The memory that is in use: what is shared, once."""
+        return self.sum_of("Pss_Anon:", "Pss_Shmem:")
+
+    def sum_of(self, *names):
         total = 0
         for pid in self.pids():
             try:
                 with open(f"/proc/{pid}/smaps_rollup") as f:
-                    total += sum(int(line.split()[1]) << 10 for line in f if line.startswith(("Anonymous:", "Pss_Shmem:")))
+                    total += sum(int(line.split()[1]) << 10 for line in f if line.startswith(names))
             except OSError:
                 pass
         return total
