@@ -28,7 +28,7 @@ extern const struct run_kind cpuinfo_run, seccomp_run, sem_undo_run, locks_run;
 extern const struct run_kind time_ns_run, pid_ns_run, user_ns_run, uts_ns_run, ipc_ns_run, net_ns_run, mnt_ns_run;
 extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run, fanotify_run, mqueue_run,
 	mqueue_notify_run, io_uring_run, unix_run;
-extern const struct run_kind regular_run, inet_run, packet_run, fs_run, cgroup_run, sched_run;
+extern const struct run_kind regular_run, detached_run, inet_run, packet_run, fs_run, cgroup_run, sched_run;
 /* Of network devices of type tun: fd/tun.c, ns/net/tun.c */
 struct tun_queues {
 	unsigned nr; /* open files of the tree that are attached to it */

@@ -52,6 +52,7 @@ const struct run_kind *const run_kinds[] = {
 	&user_ns_run, /* before other namespaces: it finds out who owns them */
 	&pid_ns_run, /* before mounts: which of them a proc shows */
 	&mnt_ns_run, /* before all that opens files at birth */
+	&detached_run,
 	&fs_run,
 	&time_ns_run,
 	&uts_ns_run,

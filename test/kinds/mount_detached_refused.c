@@ -1,34 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mounts that are attached nowhere, held by descriptors: a copy of the root, whose path leads to the attached one, and a new file
- * system. Both are refused by name, and the process keeps running.
- * test: refused="(?s)fd 3: / is the root of a mount that is attached nowhere.*fd \d+: / is the root of a mount"
+ * Mounts that are attached nowhere, held by descriptors, that cannot be saved: a new file system, a copy with others mounted in it, one
+ * with two descriptors of its root that look alike, and one that only a file is open on, as its descriptor is in flight. Each is refused
+ * by name, and the process keeps running.
+ * test: refused="(?s)fd 30: / is the root of a mount that is attached nowhere.*fd 31: / is the root of a mount that.*fd 33: / is the root .*fd 34: /"
  */
 #include "checkpoint.h"
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
-static int copy_of_root(void)
+static int copy_of(const char *path)
 {
-	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
 	if (fd < 0)
-		test_skip("no detached copy of the root directory can be made");
+		test_skip("no detached copy of a directory can be made");
 	return fd;
+}
+
+static void put(int fd, int number)
+{
+	need(fd >= 0 && dup2(fd, number) == number && !close(fd), "descriptor %d", number);
+}
+
+/* The only descriptor of a mount. */
+static void send_away(int fd)
+{
+	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int pair[2];
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	need(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair) && sendmsg(pair[0], &msg, 0) == 1 && !close(fd), "send");
 }
 
 int main(int argc, char **argv)
 {
-	int fs, held[2];
+	int fs, copy;
 	struct stat st;
 
 	test_init(argc, argv);
-	held[0] = copy_of_root();
+	need(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "namespace");
+	need(!mkdir("sub", 0755) && !mkdir("sub/mount", 0755) && !mkdir("two", 0755), "mkdir");
+	write_file("two/file", "x");
 	fs = (int)syscall(SYS_fsopen, "tmpfs", 0);
 	need(fs >= 0 && !syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "tmpfs");
-	held[1] = (int)syscall(SYS_fsmount, fs, 0, 0);
-	need(held[1] >= 0 && !close(fs), "fsmount");
+	put((int)syscall(SYS_fsmount, fs, 0, 0), 30);
+	need(!close(fs) && !mount("x", "sub/mount", "tmpfs", 0, NULL), "mount");
+	put(copy_of("sub"), 31);
+	put(copy_of("two"), 32);
+	put(openat(32, ".", O_PATH), 33);
+	copy = copy_of("two");
+	put(openat(copy, "file", O_RDONLY), 34);
+	send_away(copy);
+	need(!umount2("sub/mount", MNT_DETACH), "umount");
 	checkpoint_here();
-	check(!fstat(held[0], &st) && !fstat(held[1], &st), "the mounts");
+	for (int fd = 30; fd <= 34; fd++)
+		check(!fstat(fd, &st), "fd %d", fd);
 	test_done();
 }

@@ -13,7 +13,8 @@
 /* Otherwise it is passed on, or created: a file without a name, one of a task that has exited, one that was saved in tmpfs. */
 static const RegFileEntry *found_by_name(struct restore *r, const struct regular *st)
 {
-	if (st->inherited || (st->remap && !st->remap->to) || st->reg->has_kept || !restore_paths_exist(r))
+	if (st->inherited || (st->remap && !st->remap->to) || st->reg->has_kept || !restore_paths_exist(r) ||
+	    detached_has(*restore_kind_data(r, &regular_kind), st->reg))
 		return NULL;
 	return st->remap ? st->remap->to : st->reg;
 }

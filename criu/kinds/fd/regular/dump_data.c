@@ -16,3 +16,12 @@ bool name_leads_to(const struct dump *dump, const struct subject *s, const char 
 	return !path_stat(&dump->roots, s->mnt_id, path, false, &now) && now.st_dev == s->st.st_dev &&
 	       now.st_ino == s->st.st_ino;
 }
+
+void regular_external_name(int local, const struct stat *st, char *ret_name, size_t size)
+{
+	struct statx sx = { 0 };
+
+	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		sx.stx_mnt_id = 0;
+	snprintf(ret_name, size, "file[%llx:%lx]", (unsigned long long)sx.stx_mnt_id, (unsigned long)st->st_ino);
+}

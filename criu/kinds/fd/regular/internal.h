@@ -41,6 +41,7 @@ struct regular_dump {
 	uint32_t last_ghost;
 	struct record_table devs; /* tmpfs_save.c */
 	struct record_table saved; /* files in a tmpfs, by inode */
+	struct record_table detached; /* detached.c */
 	size_t nr_lost; /* how many of those would be lost by a reboot */
 	const char *first_lost;
 	size_t nr_links; /* names created by --link-remap */
@@ -50,6 +51,16 @@ struct regular_dump *regular_dump_data(struct dump *dump);
 
 /* bound.c: the mount that it is opened through instead; NULL: by its name, or as a file of its own. */
 const struct mount_info *regular_bound_by(struct dump *dump, const struct subject *s);
+
+/*
+ * detached.c: of a file on a mount that is attached nowhere: its mount and name, and what the mount is. Returns 1 if it is one; it may
+ * have been refused. 0: it is not known to be one, and found by its name.
+ */
+int regular_detached(struct dump *dump, const struct subject *s, RegFileEntry *reg);
+/* Reports those that no descriptor keeps. */
+int regular_detached_end(struct dump *dump);
+/* Of a file that is found by its name: reports it if it is on such a mount all the same, and returns 1. */
+int regular_refuse_detached(struct dump *dump, const struct subject *s);
 
 /*
  * The name for entry @id of the image. If the name does not lead to the file (any more), the file is saved as a ghost
@@ -186,6 +197,7 @@ struct regular_restore {
 	struct record_table inherited; /* struct inherited, by file id */
 	struct stand_in *stand_ins;
 	struct record_table saved; /* struct saved_file, by file id */
+	struct record_table detached; /* struct made_mount, by mount id */
 	struct created_array created; /* of kept files: removed if the restore fails */
 };
 
@@ -229,6 +241,15 @@ int remove_names(struct restore *r, struct created_array *created);
 /* Owner, mode and times, through the descriptor; returns with our own rights. */
 int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name);
 int set_times(const GhostFileEntry *head, int fd, const char *name);
+
+/* detached_make.c: mounts that are attached nowhere. Made by the first process, before it forks others. */
+int detached_load(struct restore *r, struct regular_restore *data, const struct file *file);
+int detached_link(struct restore *r);
+int detached_make(struct restore *r, const struct restore_task *task);
+/* A descriptor that keeps the mount, or -errno. */
+int detached_open(struct restore *r, const RegFileEntry *reg);
+/* Is it a path in such a mount? */
+bool detached_has(const struct regular_restore *data, const RegFileEntry *reg);
 
 /* --tmpfs-files */
 int tmpfs_file_load(struct restore *r, struct regular_restore *data, const struct file *file);

@@ -186,97 +186,9 @@ static bool find_device(struct dump *dump, const struct subject *s, const char *
 	return true;
 }
 
-void regular_external_name(int local, const struct stat *st, char *ret_name, size_t size)
-{
-	struct statx sx = { 0 };
-
-	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
-		sx.stx_mnt_id = 0;
-	snprintf(ret_name, size, "file[%llx:%lx]", (unsigned long long)sx.stx_mnt_id, (unsigned long)st->st_ino);
-}
-
-#define DETACHED                                                                                 \
-	"%s %s a mount that is attached nowhere (open_tree(2), fsmount(2)), or only in a mount " \
-	"namespace outside of the tree, and cannot be saved: attach it, or close it"
 #define HIDDEN                                                                                                       \
 	"%s leads to another file now (something is mounted over it, its mount is detached, or it is on a mount of " \
 	"another mount namespace)"
-
-#ifndef STATX_ATTR_MOUNT_ROOT
-#define STATX_ATTR_MOUNT_ROOT 0x2000
-#endif
-
-/* Of the tree, or where this program is: 1, 0, or a negative errno. */
-static int is_mounted(const struct dump *dump, int mnt_id)
-{
-	_cleanup_mountinfo_ struct mountinfo own = { 0 };
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	int err;
-
-	if (mountinfo_find(&dump->mounts, mnt_id))
-		return 1;
-	err = proc_open_self(&self);
-	if (!err)
-		err = mountinfo_read(&self, &own);
-	return err ? fail(err, "read the mounts of this program") : mountinfo_find(&own, mnt_id) != NULL;
-}
-
-/* What others are opened from: directories, and references by O_PATH. */
-static bool is_place(const struct subject *s)
-{
-	return S_ISDIR(s->st.st_mode) || s->flags & O_PATH;
-}
-
-/*
- * As the mount that the path leads to. For an open file it only matters whether it can be written; for programs and mappings (which may be
- * from before a pivot_root(2)) nothing does.
- */
-static bool has_same_flags(const struct dump *dump, const struct subject *s)
-{
-	const unsigned long matter = is_place(s) ? ~0ul : s->fd >= 0 && S_ISREG(s->st.st_mode) ? ST_RDONLY : 0;
-	_cleanup_close_ int fd = path_open(&dump->roots, s->mnt_id, s->link, O_PATH | O_NOFOLLOW);
-	struct statvfs is, would_be;
-
-	return fd >= 0 && !fstatvfs(s->local, &is) && !fstatvfs(fd, &would_be) &&
-	       !((is.f_flag ^ would_be.f_flag) & matter);
-}
-
-/*
- * What /proc shows of a mount that is attached nowhere is a path in it, which may lead to the same file on a mount that is attached:
- * open_tree(2), fsmount(2). It is not told from one of a further mount namespace, where that is no harm.
- */
-static int is_detached_mount(const struct dump *dump, const struct subject *s, const char **ret_what)
-{
-	struct statx sx = { 0 };
-	int mounted;
-
-	if (mountinfo_find(&dump->mounts, s->mnt_id))
-		return 0;
-	if (statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
-		return 0;
-	mounted = is_mounted(dump, (int)sx.stx_mnt_id);
-	if (mounted)
-		return mounted < 0 ? mounted : 0;
-	*ret_what = "is the root of";
-	if (is_place(s) && sx.stx_attributes & STATX_ATTR_MOUNT_ROOT)
-		return 1;
-	*ret_what = "leads to another mount, with other flags: it is on";
-	return name_leads_to(dump, s, s->link) && !has_same_flags(dump, s);
-}
-
-static void refuse_detached(struct dump *dump, const struct subject *s, const char *what)
-{
-	char name[64];
-
-	regular_external_name(s->local, &s->st, name, sizeof(name));
-	if (s->fd < 0)
-		dump_blocker(dump, s->task, s->fd, DETACHED, s->link, what);
-	else
-		dump_blocker(dump, s->task, s->fd,
-			     DETACHED
-			     "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'",
-			     s->link, what, name, name);
-}
 
 /* A file whose path in /proc leads to another file. */
 static int refuse_hidden(struct dump *dump, const struct subject *s, const char *path)
@@ -333,7 +245,6 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 {
 	size_t len = strlen(s->link);
 	bool deleted = false;
-	const char *what;
 	struct proc_path p;
 	char *name;
 	int err;
@@ -347,9 +258,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	if (!regular_dump_data(dump) || !name)
 		return fail(-ENOMEM, "name of a file");
 	*ret_name = name;
-	err = is_detached_mount(dump, s, &what);
-	if (err > 0)
-		refuse_detached(dump, s, what);
+	err = regular_refuse_detached(dump, s);
 	if (err)
 		return err < 0 ? err : 0;
 	if (name_leads_to(dump, s, name) && !is_silly_renamed(s, name)) {

@@ -47,7 +47,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 	const struct mount_info *bound = regular_bound_by(dump, s);
 	const char *name = bound ? bound->mountpoint : NULL;
 	struct stat node;
-	int err = 0;
+	int err = 0, detached = 0;
 
 	if (!reg)
 		return fail(-ENOMEM, "file entry");
@@ -61,11 +61,22 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !device_is_stateless(s->st.st_rdev))
 		refuse_device(dump, s);
 	if (!bound)
+		detached = regular_detached(dump, s, reg);
+	if (detached < 0)
+		return detached;
+	if (detached)
+		name = reg->name;
+	else if (!bound)
 		err = regular_name(dump, s, id, &name);
 	if (!err)
 		err = regular_note_content(dump, s, reg);
 	if (err)
 		return err;
+	if (detached) {
+		regular_note_identity(dump, s, reg);
+		*ret_reg = reg;
+		return 0;
+	}
 	regular_check_certain(dump, s, name);
 	/* --evasive-devices: another node of the same device has its own permissions. */
 	if (dump->opts->evasive_devices && s->st.st_rdev &&
@@ -234,6 +245,8 @@ static int regular_load(struct restore *r, struct file *file, void *state)
 	if (reg->name[0] != '/' || strlen(reg->name) >= PATH_MAX)
 		return fail(-EBADMSG, "files.img: file %u: %s is not an absolute path", file->id, reg->name);
 	st->remap = record_find(&data->remaps, 0, file->id);
+	if (reg->detached)
+		return detached_load(r, data, file);
 	return tmpfs_file_load(r, data, file);
 }
 
@@ -356,6 +369,8 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 		fd = dup_fd_above(st->inherited->fd, 0);
 		return fd < 0 ? fail(fd, "--inherit-fd %s", reg->name) : steal_fd(&fd);
 	}
+	if (reg->detached)
+		return detached_open(r, reg);
 	if (st->remap) {
 		fd = open_remap(r, st->remap, flags, may);
 		if (fd < 0)
@@ -444,4 +459,11 @@ const struct run_kind regular_run = {
 	.ready = proc_gone_ready,
 	.failed = regular_failed,
 	.committed = regular_committed,
+};
+
+const struct run_kind detached_run = {
+	.name = "detached mounts",
+	.save_end = regular_detached_end,
+	.link = detached_link,
+	.at_birth = detached_make,
 };
