@@ -211,7 +211,9 @@ static int save_inventory(struct dump *dump)
 	/* As in CRIU, the tool's own set has a fixed id, and no record. */
 	entry.has_root_cg_set = entry.root_cg_set = 1;
 	entry.has_lsmtype = 1;
-	entry.lsmtype = LSMTYPE__NO_LSM;
+	entry.lsmtype = dump->lsm == LSM_SELINUX  ? LSMTYPE__SELINUX :
+			dump->lsm == LSM_APPARMOR ? LSMTYPE__APPARMOR :
+						    LSMTYPE__NO_LSM;
 	entry.has_dump_uptime = 1;
 	/* On the clock of process start times: proc_pid_stat(5). */
 	entry.dump_uptime = (uint64_t)clocks_now().boottime / 1000;

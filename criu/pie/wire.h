@@ -371,6 +371,9 @@ struct wire_task {
 	uint32_t has_uffd;
 	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read in place */
 	uint32_t unshare; /* CLONE_NEW*: for children only */
+	int32_t label_fd; /* /proc/self/attr/current; -1: nothing is to be written there */
+	uint32_t label_len;
+	uint64_t label; /* that */
 	int32_t enter_fd; /* pidfd of a process, whose pid namespace is for children; -1: none */
 	int32_t reader_tid; /* tid of a thread that helps to read, the same in all pid namespaces; 0: none is needed */
 	uint32_t

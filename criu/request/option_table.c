@@ -142,7 +142,7 @@ const struct option_spec option_table[] = {
 	LIST(0, "cgroup-dump-controller", "NAME", DUMPS, NS, cgroup_dump_controllers, RPC(cgroup_dump_controller), "save this controller"),
 	STRING(0, "cgroup-yard", "DIR", CMD_BOTH, NS, cgroup_yard, RPC(cgroup_yard), "where the cgroup file systems are mounted"),
 	STRING(0, "freeze-cgroup", "DIR", DUMPS, NS, freeze_cgroup, RPC(freeze_cgroup), "freeze the tree with this cgroup"),
-	LATER_STRING(0, "lsm-profile", "TYPE:NAME", RESTORE, NS, lsm_profile, RPC(lsm_profile), "security label of the restored tree"),
+	STRING(0, "lsm-profile", "TYPE:NAME", RESTORE, NS, lsm_profile, RPC(lsm_profile), "security label of all restored processes: apparmor:PROFILE or selinux:CONTEXT"),
 	LATER_STRING(0, "lsm-mount-context", "CONTEXT", RESTORE, NS, lsm_mount_context, RPC(lsm_mount_context), "SELinux context of its mounts"),
 
 	/* -- other -- */

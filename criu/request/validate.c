@@ -203,6 +203,14 @@ static int validate_inherited(struct request *req)
 	return 0;
 }
 
+static bool is_lsm_profile(const char *profile)
+{
+	const char *name = strchr(profile, ':');
+
+	return (str_has_prefix(profile, "apparmor:") || str_has_prefix(profile, "selinux:")) && name[1] &&
+	       !strchr(name, '\n');
+}
+
 static int validate_restore(struct request *req)
 {
 	struct options *opts = &req->opts;
@@ -213,6 +221,9 @@ static int validate_restore(struct request *req)
 	if (err)
 		return err;
 
+	if (opts->lsm_profile && !is_lsm_profile(opts->lsm_profile))
+		return request_refuse(req, "--lsm-profile %s: expected apparmor:PROFILE or selinux:CONTEXT",
+				      opts->lsm_profile);
 	if (opts->restore_sibling && !opts->restore_detached)
 		return request_refuse(req, "--restore-sibling needs --restore-detached: criu cannot wait for a "
 					   "sibling");

@@ -92,6 +92,9 @@ static int load_inventory(struct restore *r)
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
 		return bad("inventory.img: the dump used the plugin %s, and plugins are not implemented",
 			   entry->plugins_entry->plugins[0]);
+	r->plan.lsm = entry->has_lsmtype && entry->lsmtype == LSMTYPE__SELINUX	? LSM_SELINUX :
+		      entry->has_lsmtype && entry->lsmtype == LSMTYPE__APPARMOR ? LSM_APPARMOR :
+										  LSM_NONE;
 	r->plan.root_cg_set = entry->has_root_cg_set ? entry->root_cg_set : 0;
 	for (enum ns_type type = 0; entry->root_ids && type < NS_TYPES; type++)
 		r->plan.own_ns_ids[type] = ns_ids_get(entry->root_ids, type);

@@ -12,6 +12,7 @@
 #include "kernel/clocks.h"
 #include "kernel/id_map.h"
 #include "kernel/kcmp.h"
+#include "kernel/lsm.h"
 #include "kernel/maps.h"
 #include "kernel/mountinfo.h"
 #include "kernel/proc_pid.h"
@@ -83,6 +84,7 @@ struct dump_task {
 		pid_ns_for_children; /* inode of the pid namespace that its next child is created in; 0: its own. The same applies */
 	struct ns *
 		time_ns_for_children; /* that its children will be in; NULL: its own. The same applies: its offsets could be set no more */
+	const char *label; /* kinds/task/lsm.c: context of SELinux, or profile of AppArmor; NULL: none */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images represent all that share it */
 };
 
@@ -117,6 +119,7 @@ struct dump {
 	char run_id[37]; /* a UUID, of this run alone: that of the images */
 	const char *phase; /* current phase: dump/phases.c */
 	struct image_store *dir;
+	enum lsm lsm; /* kinds/task/lsm.c: whose labels are saved */
 	struct hash saved_fs; /* device numbers (kdev_make) of file systems whose content is saved with their mounts */
 	struct hash shown_pid_ns; /* proc of which others may be mounted in the tree: device number -> struct ns */
 	struct path_roots roots; /* roots for paths of the tree */

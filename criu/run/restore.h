@@ -10,6 +10,7 @@
 #include "image/pagemap.h"
 #include "image/reader.h"
 #include "kernel/clocks.h"
+#include "kernel/lsm.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
 #include "run/fresh_child.h"
@@ -123,6 +124,7 @@ ARRAY_OF(provided_array, struct provided);
 struct restore_plan {
 	uint32_t own_ns_ids[NS_TYPES]; /* ids of the dumper's own namespaces; 0: not in the images */
 	uint32_t root_cg_set; /* the dumper's own cgroups; 0: not in the images */
+	enum lsm lsm; /* whose labels are in the images */
 	struct ns_set namespaces; /* that tasks are in */
 	struct tree tree;
 	struct file *files;

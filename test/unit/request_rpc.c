@@ -159,7 +159,11 @@ static void fields_for_other_commands_are_ignored(void)
 	rpc.lsm_profile = (char *)"apparmor:x";
 	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.pid == 17 && !asked.reports[0]);
 	asked_end(&asked);
-	CHECK(ask(&asked, CMD_RESTORE, &rpc) < 0 && strstr(asked.reports, "lsm_profile (--lsm-profile)"));
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && !strcmp(asked.req.opts.lsm_profile, "apparmor:x"));
+	asked_end(&asked);
+	rpc.lsm_profile = NULL;
+	rpc.lsm_mount_context = (char *)"x";
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) < 0 && strstr(asked.reports, "lsm_mount_context (--lsm-mount-context)"));
 	asked_end(&asked);
 }
 

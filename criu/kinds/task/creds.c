@@ -226,9 +226,6 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 		return core_refuse(tid, "creds.groups: %zu groups, the maximum is %d", e->n_groups, GROUPS_MAX);
 	if (e->secbits & ~SECUREBITS_KNOWN)
 		return core_refuse(tid, "creds.secbits 0x%x: unknown bits", e->secbits);
-	if (e->lsm_profile || e->lsm_sockcreate || e->has_apparmor_data)
-		log_warn("core-%d.img: creds: the label of a security module (%s) is not restored", tid,
-			 e->lsm_profile ? e->lsm_profile : "apparmor");
 	if (r->tool.untrusted)
 		return untrusted_check_creds(r, tid, tce->creds);
 	err = fresh_child_need(&r->plan.fresh_child, FRESH_PROC);

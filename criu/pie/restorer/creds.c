@@ -193,6 +193,16 @@ static long final_caps(struct caps *now, const struct wire_creds *c, uint64_t ke
 	return set_caps(now, &want);
 }
 
+int restore_label(struct wire_task *task)
+{
+	if (task->label_fd < 0)
+		return 0;
+	long err = sys_write(task->label_fd, (const void *)task->label, task->label_len);
+	if (err < 0)
+		return restorer_fail(task, err, "set its security label (is the profile loaded?)");
+	return err == (long)task->label_len ? 0 : restorer_fail(task, -E_PERM, "set its security label");
+}
+
 int restore_creds(struct wire_thread *thread)
 {
 	struct wire_task *task = task_of(thread);

@@ -13,6 +13,7 @@ int restorer_task_alone(struct wire_task *task)
 
 	err = err ? err : restore_sigactions(task);
 	err = err ? err : restore_subreaper(task);
+	err = err ? err : restore_label(task);
 	return err;
 }
 

@@ -46,6 +46,8 @@ int arch_restore_early(struct wire_thread *thread); /* ARCH/cpu.c: such as TLS e
 int restore_sched(struct wire_thread *thread); /* CPUs, nice, policy, I/O priority, then timer slack: RT has none */
 int restore_controls(struct wire_thread *thread); /* I/O flusher, machine checks, speculation */
 /* then the credentials themselves, */
+/* Before there are other threads, which inherit it. */
+int restore_label(struct wire_task *task);
 int restore_creds(struct wire_thread *thread);
 /* then what a change of credentials resets, */
 int restore_pdeath(struct wire_thread *thread);
