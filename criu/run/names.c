@@ -241,7 +241,8 @@ int names_open(struct restore *r, const struct audience *to, const struct name_w
 	if (!to)
 		opener_leave(r);
 	fd = to ? open_as_all(r, to, what, may) : open_name(r, what);
-	if (fd == -EACCES || fd == -EPERM) {
+	/* The tool knows no other roots than that of the tree. */
+	if ((fd == -EACCES || fd == -EPERM) && path_from(&r->roots, mount_of(what), path).dir == r->roots.root) {
 		int outside = outside_open_file(r, path, what->flags);
 
 		fd = outside >= 0 ? outside : fd;
