@@ -90,14 +90,6 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 	return 0;
 }
 
-/* Each of them has mapped its program at least. A dump fails when it comes to the first one. */
-static void look_at_rights(struct dump *dump)
-{
-	if (!rights_may(&dump->rights, RIGHT_MAP_FILES))
-		dump_blocker(dump, dump_task_of(dump->tree.root), -1,
-			     "its mapped files cannot be opened: %s: run criu as root", rights_text(RIGHT_MAP_FILES));
-}
-
 /* Children, and in the end those that entered the pid namespace, are appended to the list that is being walked. */
 int dump_check_tree(struct dump *dump)
 {
@@ -119,7 +111,6 @@ int dump_check_tree(struct dump *dump)
 	}
 	if (dump->tree.root->state == TASK_DEAD)
 		return fail(-ESRCH, "process %d is a zombie: there is nothing left to dump", dump->opts->pid);
-	look_at_rights(dump);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/device.h"
 #include "memory/aio.h"
 #include "memory/dump_memory.h"
+#include "memory/mapped_open.h"
 #include "memory/memory.h"
 #include "memory/shmem.h"
 #include "pie/vma.h"
@@ -52,16 +53,6 @@ static uint32_t map_flags(const struct kernel_vma *v, const struct vma_flags *f)
 	return flags;
 }
 
-/* Our own descriptor of the mapped file. */
-static int open_mapped(struct dump_task *dt, const struct kernel_vma *v, int flags)
-{
-	char name[MAP_FILES_NAME], path[64];
-
-	map_files_name(v, name);
-	snprintf(path, sizeof(path), "map_files/%s", name);
-	return open_at(dt->proc.dir, path, flags, 0);
-}
-
 static uint64_t mapped_key(uint32_t kdev, uint64_t ino, unsigned flags)
 {
 	return hash_mix(hash_mix(kdev) ^ ino) ^ flags;
@@ -92,9 +83,16 @@ static int is_private_huge(struct dump *dump, struct dump_task *dt, const struct
 	*ret = false;
 	if (shmem_is_file(dump, kdev_make(v->dev_major, v->dev_minor), v->ino))
 		return 0;
-	fd = open_mapped(dt, v, O_PATH);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(fd < 0 ? fd : -errno, "open what is mapped at %lx (%s)", v->start, v->name);
+	/* Nothing else has that name, and no descriptor of it exists. */
+	if (!rights_may(&dump->rights, RIGHT_MAP_FILES)) {
+		*ret = true;
+		return 0;
+	}
+	fd = memory_open_mapped(dump, dt, v);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return fail(-errno, "open what is mapped at %lx (%s)", v->start, v->name);
 	*ret = !st.st_blocks;
 	return 0;
 }
@@ -135,11 +133,9 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 			v->name[0] == 's' ? ", or it is not the ring of a packet socket, and cannot be saved" : "");
 		return 0;
 	}
-	if (rights_need(&dump->rights, RIGHT_MAP_FILES, "open what is mapped at %lx (%s)", v->start, v->name))
-		return -EPERM;
-	fd = open_mapped(dt, v, O_PATH);
+	fd = memory_open_mapped(dump, dt, v);
 	if (fd < 0)
-		return fail(fd, "open what is mapped at %lx (%s)", v->start, v->name);
+		return fd == -EPERM || fd == -EIO ? 0 : fd;
 	snprintf(link, sizeof(link), "%s%s", v->name, v->deleted ? " (deleted)" : "");
 	err = dump->path_file_id(dump, &(struct dump_path){ dt, fd, link, flags }, ret_id);
 	if (err)

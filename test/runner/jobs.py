@@ -18,7 +18,8 @@ DUMPING = ("running", "restored", "thrice")
 def read_header(source):
     """The `test:` lines of the first comment of a kind test."""
     want = {"variants": list(DUMPING), "options": [], "restore-options": [], "refused": None, "ignore": None,
-            "breaks": 1, "skip": None, "boots": None, "timeout": KIND_TIMEOUT, "decode": False, "net": None, "settle": 100, "flavours": ["host"]}
+            "breaks": 1, "skip": None, "boots": None, "timeout": KIND_TIMEOUT, "decode": False, "net": None, "settle": 100, "flavours": ["host"],
+            "user-root": []}
     with open(source) as f:
         head = f.read(4096)
     for line in re.findall(r"^[/ ]*\*\s*test:\s*(.*?)\s*(?:\*/)?\s*$", head, re.M):
@@ -26,7 +27,7 @@ def read_header(source):
             key, _, value = word.partition("=")
             if key not in want:
                 sys.exit(f"{source}: unknown key {key!r} in its test: line")
-            if key in ("variants", "flavours"):
+            if key in ("variants", "flavours", "user-root"):
                 want[key] = value.split(",")
             elif key in ("options", "restore-options"):
                 want[key] += value.split(",")
@@ -36,7 +37,7 @@ def read_header(source):
                 want[key] = value == "yes"
             else:
                 want[key] = value
-    unknown = [flavour for flavour in want["flavours"] if flavour not in FLAVOURS]
+    unknown = [flavour for flavour in want["flavours"] + want["user-root"] if flavour not in FLAVOURS]
     if unknown:
         sys.exit(f"{source}: unknown flavour {unknown[0]!r}; known: {' '.join(FLAVOURS)}")
     if want["refused"]:
@@ -64,6 +65,20 @@ def kind_jobs(args):
                 yield f"kinds/{stem}:{variant}{suffix}", {
                     "type": "kind", "binary": f"{args.build}/test/kinds/{stem}", "variant": variant, "flavour": flavour,
                     "want": want, "timeout": want["timeout"]}
+        yield from user_root_jobs(args, stem, want)
+
+
+def user_root_jobs(args, stem, want):
+    """The same with the runner, the tool and the tree in a user namespace that they are root of; one variant, as what
+    may be missing there are rights, not states."""
+    if args.self_check:
+        return
+    variant = "refused" if want["refused"] else "restored"
+    for flavour in args.user_root or ([] if args.flavours else want["user-root"]):
+        if not args.variants or variant in args.variants:
+            yield f"kinds/{stem}:{variant}@user-root+{flavour}", {
+                "type": "kind", "binary": f"{args.build}/test/kinds/{stem}", "variant": variant, "flavour": flavour, "user-root": True,
+                "want": want, "timeout": want["timeout"]}
 
 
 def program_jobs(args):

@@ -11,6 +11,7 @@ import sys
 from .flavours import unshare_words
 from .jobs import DUMPING, ROOT, TESTS
 from .processes import last_lines, text_of
+from .user_root import FIRST
 
 
 def run_kind(args, name, job, top):
@@ -22,7 +23,12 @@ def run_kind(args, name, job, top):
         return [("fail", name, f"{args.criu} is not built")]
     with open(f"{top}/spec", "w") as f:
         json.dump({**job, "dir": top, "criu": args.criu}, f)
-    argv = unshare_words(net=job["want"]["net"] == "own") + [sys.executable, f"{TESTS}/run", "--inside", f"{top}/spec"]
+    # Another python may be one of root's, in a directory that only root may read.
+    python = "/usr/bin/python3" if job.get("user-root") else sys.executable
+    argv = unshare_words(net=job["want"]["net"] == "own") + [python, f"{TESTS}/run", "--inside", f"{top}/spec"]
+    if job.get("user-root"):
+        argv = [python, f"{TESTS}/runner/user_root.py", *argv]
+        os.chown(top, FIRST, FIRST)
     with open(f"{top}/runner.out", "wb") as out:
         proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
