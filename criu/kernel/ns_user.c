@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/ns_user.h"
 #include <errno.h>
+#include <linux/nsfs.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,4 +61,23 @@ int ns_user_make(uid_t owner, bool accessible, int (*fill)(pid_t pid, void *arg)
 	kill(pid, SIGKILL);
 	ended = wait_for(pid, &status);
 	return err ? err : ended;
+}
+
+bool ns_user_owns(int user, int ns)
+{
+	int at = ioctl(ns, NS_GET_USERNS);
+	struct stat wanted, st;
+	bool found = false;
+
+	/* EPERM: of one that is neither ours nor below it. */
+	while (at >= 0 && !found) {
+		const int parent = ioctl(at, NS_GET_PARENT);
+
+		found = !fstat(user, &wanted) && !fstat(at, &st) && wanted.st_ino == st.st_ino;
+		close(at);
+		at = parent;
+	}
+	if (at >= 0)
+		close(at);
+	return found;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kernel/net_ns.h"
+#include "kernel/ns_run.h"
 #include "run/dump.h"
 #include "run/notify.h"
 #include "run/restore.h"
@@ -13,6 +14,9 @@
 #include "util/log.h"
 
 #define SO_NETNS_COOKIE_ 71
+#define OWN_IT                                                                                            \
+	"run criu as root, or in a network namespace that belongs to its user namespace (unshare --net, " \
+	"nsenter --net)"
 
 /* ---- dump ---- */
 
@@ -27,6 +31,7 @@ struct dump_networks {
 	struct known_network *first;
 	const struct ns *at; /* NULL: the tool's own */
 	int own; /* descriptor of that */
+	bool stranded; /* it cannot be entered again, and nothing needs it */
 	ino_t own_ino;
 };
 
@@ -150,6 +155,41 @@ static const struct known_network *find_known(const struct dump_networks *networ
 	return known;
 }
 
+/* Whatever is done in the tool's own network namespace from now on would be done in that of the tree. */
+static int check_not_needed(const struct dump *dump)
+{
+	const struct options *opts = dump->opts;
+	const struct ns *ns;
+
+	ns_for_each(ns, &dump->namespaces, NS_NET)
+		if (ns->own && ns->member)
+			return fail(-EPERM,
+				    "enter the network namespace of a process: criu could not return to its own, "
+				    "which process %d is in: " OWN_IT,
+				    ns->member->pid);
+	if (opts->action_scripts.n || opts->lazy_pages || opts->page_server)
+		return fail(
+			-EPERM,
+			"enter the network namespace of a process: criu could not return to its own, for %s: " OWN_IT,
+			opts->action_scripts.n ? "--action-script" :
+			opts->lazy_pages       ? "--lazy-pages" :
+						 "--page-server");
+	return 0;
+}
+
+/* In a user namespace it may be possible to enter that of the tree, but not to come back. */
+static int prepare_to_leave(const struct dump *dump, struct dump_networks *networks)
+{
+	int err = networks->at ? 0 : net_ns_enter(networks->own);
+
+	if (err == -EPERM && !dump->rights.owns_net_ns) {
+		err = check_not_needed(dump);
+		networks->stranded = !err;
+		return err;
+	}
+	return err ? fail(err, "enter criu's own network namespace") : 0;
+}
+
 int dump_enter_network(struct dump *dump, const struct ns *ns)
 {
 	struct dump_networks *networks = dump->networks;
@@ -157,6 +197,8 @@ int dump_enter_network(struct dump *dump, const struct ns *ns)
 	_cleanup_close_ int opened = -1;
 	int fd, err;
 
+	if (ns && ns->own && dump->networks && dump->networks->stranded)
+		return fail(-EPERM, "a socket of criu's own network namespace, which it cannot enter again: " OWN_IT);
 	if (ns && ns->own)
 		ns = NULL;
 	if (ns == dump_network(dump))
@@ -165,11 +207,11 @@ int dump_enter_network(struct dump *dump, const struct ns *ns)
 	if (!networks)
 		return -ENOMEM;
 	known = ns ? find_known(networks, ns) : NULL;
-	/* In a user namespace it may be possible to enter that of the tree, but not to come back. */
-	err = networks->at ? 0 : net_ns_enter(networks->own);
+	if (!ns && networks->stranded)
+		return 0;
+	err = prepare_to_leave(dump, networks);
 	if (err)
-		return fail(err, "enter the network namespace of a socket: criu could not return to its own%s",
-			    err == -EPERM ? ": run criu as root" : "");
+		return err;
 	fd = ns ? (known ? known->fd : -1) : networks->own;
 	if (fd < 0 && ns && !ns->member)
 		return fail(-ESRCH, "enter a network namespace that no process of the tree is in");
@@ -272,4 +314,22 @@ int network_leave(struct restore *r, const struct network_visit *visit)
 	close(visit->back);
 	r->process.network = visit->was;
 	return err ? fail(err, "return to the network namespace of this process") : 0;
+}
+
+int network_run(struct restore *r, const struct ns *ns, int (*fn)(void *arg), void *arg)
+{
+	const struct rights *tool = &r->tool.rights;
+	struct network_visit visit;
+	int result = 0, err, left;
+
+	if (ns->fd >= 0 && !tool->initial_user_ns && !tool->owns_net_ns) {
+		err = ns_run_in(&ns->fd, 1, fn, arg, &result);
+		return err ? fail(err, "enter network namespace %u", ns->id) : result;
+	}
+	err = network_enter(r, ns, &visit);
+	if (err)
+		return err;
+	err = fn(arg);
+	left = network_leave(r, &visit);
+	return err ? err : left;
 }

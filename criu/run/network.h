@@ -51,3 +51,9 @@ struct network_visit {
 };
 int network_enter(struct restore *r, const struct ns *ns, struct network_visit *ret_visit);
 int network_leave(struct restore *r, const struct network_visit *visit);
+/*
+ * In the tool: calls @fn in @ns. If the user namespace of the tool does not own the network namespace that it is in, it
+ * could not return to that: then @fn is called in another process, which shares memory and descriptors (kernel/ns_run.h).
+ * The result of @fn, or a logged error.
+ */
+int network_run(struct restore *r, const struct ns *ns, int (*fn)(void *arg), void *arg);

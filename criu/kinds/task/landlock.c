@@ -9,6 +9,8 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "base/cleanup.h"
+#include "kernel/ns_user.h"
 #include "kmem/landlock.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
@@ -53,6 +55,18 @@ static int open_reader(struct dump *dump, struct landlock_dump *state)
 	return state->unreadable;
 }
 
+/* CAP_SYS_ADMIN counts in the mount namespaces that its user namespace, or one below, owns. */
+static bool may_mount(const struct dump *dump, const struct dump_task *task)
+{
+	_cleanup_close_ int user = -1, mnt = -1;
+
+	if (dump->rights.initial_user_ns && !task->ns[NS_USER])
+		return true;
+	user = proc_ns_open(&task->proc, PROC_NS_USER);
+	mnt = proc_ns_open(&task->proc, PROC_NS_MNT);
+	return user < 0 || mnt < 0 || ns_user_owns(user, mnt);
+}
+
 /* From kernel memory; if that cannot be read, from the result of mount(2). */
 static int find_domain(struct dump *dump, struct landlock_dump *state, struct dump_task *task,
 		       const struct dump_thread *th, bool *ret_confined)
@@ -60,7 +74,7 @@ static int find_domain(struct dump *dump, struct landlock_dump *state, struct du
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	int err = open_reader(dump, state);
 
-	*ret_confined = th->parasite.mount_refused;
+	*ret_confined = th->parasite.mount_refused && may_mount(dump, task);
 	if (!err)
 		err = proc_open_thread(&task->proc, th->id.host_tid, &proc);
 	return err ? err : landlock_differs(state->reader, proc.dir, ret_confined);
@@ -72,7 +86,7 @@ static void check_thread(struct dump *dump, struct landlock_dump *state, struct 
 	bool confined;
 	int err;
 
-	if (!th->parasite.mount_refused && !th->status.no_new_privs)
+	if ((!th->parasite.mount_refused || !may_mount(dump, task)) && !th->status.no_new_privs)
 		return;
 	err = find_domain(dump, state, task, th, &confined);
 	if (confined && !err)

@@ -331,36 +331,40 @@ static size_t list_connections(const struct inet_restore *data, const struct ns 
 	return n;
 }
 
-static int make_table(struct restore *r, struct inet_lock *lock, const struct nft_connection *all, size_t n)
+struct locking {
+	struct restore *r;
+	struct inet_lock *lock;
+	const struct nft_connection *all;
+	size_t n;
+};
+
+static int make_table(void *arg)
 {
-	int err = name_table(getpid(), lock->table, sizeof(lock->table));
+	const struct locking *locking = arg;
+	struct inet_lock *lock = locking->lock;
+	int err = nft_open(&lock->owner);
 
 	if (!err)
-		err = nft_open(&lock->owner);
-	if (!err)
-		err = netlink_move_above(&lock->owner, NETLINK_NETFILTER, r->service_base);
+		err = netlink_move_above(&lock->owner, NETLINK_NETFILTER, locking->r->service_base);
 	if (!err)
 		err = nft_lock_make(lock->owner, lock->table, true,
-				    &(struct nft_lock){ .connections = all, .nr_connections = n });
+				    &(struct nft_lock){ .connections = locking->all, .nr_connections = locking->n });
 	return err < 0 ? cannot_lock(err) : 0;
 }
 
 static int lock_network(struct restore *r, const struct inet_restore *data, struct inet_lock *lock)
 {
 	_cleanup_free_ struct nft_connection *all = calloc(r->plan.nr_files, sizeof(*all));
-	struct network_visit visit;
-	size_t n;
-	int err, left;
+	struct locking locking = { r, lock, all, 0 };
+	int err;
 
 	if (!all)
 		return fail(-ENOMEM, "network lock");
-	n = list_connections(data, lock->network, all);
-	err = n ? network_enter(r, lock->network, &visit) : 0;
-	if (err || !n)
-		return err;
-	err = make_table(r, lock, all, n);
-	left = network_leave(r, &visit);
-	return err ? err : left;
+	locking.n = list_connections(data, lock->network, all);
+	if (!locking.n)
+		return 0;
+	err = name_table(getpid(), lock->table, sizeof(lock->table));
+	return err < 0 ? cannot_lock(err) : network_run(r, lock->network, make_table, &locking);
 }
 
 int inet_lock_restore(struct restore *r, struct inet_restore *data)
@@ -456,17 +460,26 @@ static bool has_persistent(const struct inet_restore *data, const struct ns *net
 	return sk;
 }
 
+struct unlocking {
+	const struct inet_restore *data;
+	const struct ns *network;
+};
+
+static int unlock_network(void *arg)
+{
+	const struct unlocking *unlocking = arg;
+
+	remove_persistent(unlocking->data, unlocking->network);
+	return 0;
+}
+
 void inet_unlock(struct restore *r, struct inet_restore *data)
 {
 	struct ns *ns;
 
 	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
-		struct network_visit visit;
-
-		if (!has_persistent(data, ns) || network_enter(r, ns, &visit))
-			continue;
-		remove_persistent(data, ns);
-		network_leave(r, &visit);
+		if (has_persistent(data, ns))
+			network_run(r, ns, unlock_network, &(struct unlocking){ data, ns });
 	}
 	inet_lock_remove_own(r, data);
 }

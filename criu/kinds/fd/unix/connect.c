@@ -24,8 +24,22 @@ static void set_target_file(struct unix_target *target)
 	proc_fd_path(target->addr.sun_path, target->file);
 }
 
-int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target *ret_target)
+/* Without CAP_NET_ADMIN over the network namespace: by the name that it has got by now. */
+static int open_by_name(struct restore *r, const struct unix_sock *named)
 {
+	const UnixSkEntry *entry = named->entry;
+
+	if (entry->deleted)
+		return fail(-EPERM, "the removed file of unix socket %s: %s: run criu as root", named->key,
+			    rights_text(RIGHT_NET_ADMIN));
+	return path_open(&r->roots, entry->has_mnt_id ? entry->mnt_id : PATH_ROOT_MOUNT, entry->moved_to ?: named->key,
+			 O_PATH | O_NOFOLLOW);
+}
+
+int unix_find_target(struct restore *r, int to, const struct unix_sock *named, struct unix_target *ret_target)
+{
+	const ProtobufCBinaryData *name = &named->entry->name;
+
 	ret_target->file = -1;
 	if (name->len && !name->data[0]) {
 		ret_target->len = unix_fill_address(name, &ret_target->addr);
@@ -33,16 +47,18 @@ int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target
 	}
 	ret_target->file = ioctl(to, SIOCUNIXFILE_);
 	if (ret_target->file < 0)
-		return fail(-errno, "file of a unix socket");
+		ret_target->file = errno == EPERM && named->key ? open_by_name(r, named) : -errno;
+	if (ret_target->file < 0)
+		return fail(ret_target->file, "file of a unix socket");
 	set_target_file(ret_target);
 	return 0;
 }
 
-int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct unix_sock *as)
+int unix_connect(struct restore *r, int fd, int to, const struct unix_sock *named, const struct unix_sock *as)
 {
 	struct unix_self self = { 0 };
 	struct unix_target target;
-	int err = unix_find_target(to, name, &target);
+	int err = unix_find_target(r, to, named, &target);
 
 	if (!err)
 		err = unix_become_owner(as, &self);

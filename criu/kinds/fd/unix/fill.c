@@ -177,7 +177,7 @@ static int fill_one(struct restore *r, struct unix_sock *sock, const struct unix
 		fd = own;
 	}
 	if (!err && sock->entry->type == SOCK_DGRAM && sock->key)
-		err = unix_find_target(sock->fd, &sock->entry->name, &to);
+		err = unix_find_target(r, sock->fd, sock, &to);
 	if (!err)
 		err = read_control(r, p->entry, &m);
 	if (!err) {

@@ -180,7 +180,7 @@ socklen_t unix_fill_address(const ProtobufCBinaryData *name, struct sockaddr_un 
  */
 int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidden);
 /*
- * How to reach the file that @to is bound to. Valid while .file is open (the caller closes it); @name is the name of
+ * How to reach the file that @to is bound to. Valid while .file is open (the caller closes it); @named has the name of
  * @to.
  */
 struct unix_target {
@@ -188,12 +188,12 @@ struct unix_target {
 	socklen_t len; /* 0: not reachable */
 	int file;
 };
-int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target *ret_target);
+int unix_find_target(struct restore *r, int to, const struct unix_sock *named, struct unix_target *ret_target);
 /*
- * Connects @fd to the file that @to is bound to, even if it was renamed or removed; @name is the name of @to; with the
- * rights of @as.
+ * Connects @fd to the file that @to is bound to, even if it was renamed or removed (this takes CAP_NET_ADMIN); @named has
+ * the name of @to; with the rights of @as.
  */
-int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct unix_sock *as);
+int unix_connect(struct restore *r, int fd, int to, const struct unix_sock *named, const struct unix_sock *as);
 /* Connects to a socket outside the tree, by name. */
 int unix_connect_external(struct restore *r, const struct unix_sock *sock, int fd, const struct unix_sock *as);
 /* identity.c. For the duration of a call that records our credentials (SO_PEERCRED): use those of the task that has the socket. */

@@ -161,7 +161,7 @@ static int accept_one(struct restore *r, struct unix_sock *sock, int listener)
 	int err = client ? 0 : make_one(r, sock, fd), accepted = -1;
 
 	if (!err)
-		err = unix_connect(*fd, listener, &sock->entry->name, client ? client : sock);
+		err = unix_connect(r, *fd, listener, sock, client ? client : sock);
 	if (!err)
 		accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (!err)
@@ -250,7 +250,7 @@ static int connect_one(struct restore *r, struct unix_sock *sock)
 	sock->connected = true;
 	if (unix_is_external(peer))
 		return unix_connect_external(r, peer, sock->fd, sock);
-	return unix_connect(sock->fd, peer->fd, &peer->entry->name, sock);
+	return unix_connect(r, sock->fd, peer->fd, peer, sock);
 }
 
 /* Clients that have not been accepted yet, in their order. */

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "kernel/device.h"
 #include "kinds/fd/unix/internal.h"
 #include "run/external.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 #include "util/str.h"
@@ -84,6 +86,48 @@ static void drop_unchanged_path(struct dump *dump, const struct fd_probe *probe,
 		entry->moved_to = NULL;
 }
 
+static int open_by_name(const struct fd_probe *probe, const struct unix_diag *diag, const char *name)
+{
+	_cleanup_close_ int from = open_at(probe->task->proc.dir, name[0] == '/' ? "root" : "cwd", O_PATH, 0), fd = -1;
+	const struct path_roots root = { from, NULL, AT_FDCWD };
+	struct stat st;
+
+	if (from < 0)
+		return from;
+	fd = name[0] == '/' ? path_open(&root, PATH_ROOT_MOUNT, name, O_PATH) : open_at(from, name, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISSOCK(st.st_mode) && diag->has_vfs && (uint32_t)st.st_ino == diag->vfs_ino &&
+			       dev_to_kdev(st.st_dev) == diag->vfs_dev ?
+		       steal_fd(&fd) :
+		       -ENOENT;
+}
+
+/*
+ * In a file system that is not ours, the path shown by /proc may lead elsewhere: use the file itself. Only those may open
+ * it through the socket who have CAP_NET_ADMIN over its network namespace; for others it must still have its name.
+ * -EPERM: a blocker has been added.
+ */
+static int open_bound_file(struct dump *dump, const struct fd_probe *probe, const struct unix_diag *diag,
+			   const char *name)
+{
+	int file = ioctl(probe->local, SIOCUNIXFILE_);
+
+	if (file >= 0 || errno != EPERM)
+		return file < 0 ? -errno : file;
+	file = open_by_name(probe, diag, name);
+	if (file >= 0)
+		return file;
+	dump_blocker(
+		dump, probe->task, probe->fd,
+		"%s: a unix socket bound to %s, which is not there any more, or is not the socket's; finding its file "
+		"%s: close the socket, or run criu as root",
+		probe->link, name, rights_text(RIGHT_NET_ADMIN));
+	return -EPERM;
+}
+
 int unix_save_name(struct dump *dump, const struct fd_probe *probe, const struct unix_diag *diag, UnixSkEntry *entry)
 {
 	_cleanup_close_ int file = -1;
@@ -101,10 +145,11 @@ int unix_save_name(struct dump *dump, const struct fd_probe *probe, const struct
 		return 0;
 	memcpy(name, diag->name, diag->name_len);
 	name[diag->name_len] = 0;
-	/* In a file system that is not ours, the path shown by /proc may lead elsewhere: use the file itself. */
-	file = ioctl(probe->local, SIOCUNIXFILE_);
+	file = open_bound_file(dump, probe, diag, name);
+	if (file == -EPERM)
+		return 0;
 	if (file < 0)
-		return fail(-errno, "file of the unix socket %s", name);
+		return fail(file, "file of the unix socket %s", name);
 	err = save_bound_file(dump, probe, file, name, entry);
 	if (!err)
 		drop_unchanged_path(dump, probe, file, name, entry);

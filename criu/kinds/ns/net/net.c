@@ -254,24 +254,29 @@ static int fill_rest(struct restore *r, struct net_state *state)
 	return err ? err : net_sysctls_fill(r, state->entry);
 }
 
+struct in_network {
+	struct restore *r;
+	struct net_state *state;
+	int (*fn)(struct restore *, struct net_state *);
+};
+
+static int call_in_network(void *arg)
+{
+	const struct in_network *call = arg;
+
+	return call->fn(call->r, call->state);
+}
+
 static int in_each(struct restore *r, int (*fn)(struct restore *, struct net_state *))
 {
 	struct ns *ns;
 	int err = 0;
 
 	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
-		struct network_visit visit;
-		int left;
 		LOG_SCOPE("network namespace %u", ns->id);
 
-		if (err || !ns->data || ((struct net_state *)ns->data)->given)
-			continue;
-		err = network_enter(r, ns, &visit);
-		if (err)
-			return err;
-		err = fn(r, ns->data);
-		left = network_leave(r, &visit);
-		err = err ? err : left;
+		if (!err && ns->data && !((struct net_state *)ns->data)->given)
+			err = network_run(r, ns, call_in_network, &(struct in_network){ r, ns->data, fn });
 	}
 	return err;
 }
