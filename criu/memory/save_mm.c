@@ -58,9 +58,26 @@ static uint64_t mapped_key(uint32_t kdev, uint64_t ino, unsigned flags)
 	return hash_mix(hash_mix(kdev) ^ ino) ^ flags;
 }
 
-static enum shm_sort sort_of(const struct kernel_vma *v, const struct vma_flags *f)
+/*
+ * Shared memory that a restore without RIGHT_MAP_FILES has made (segments.c), and such a dump cannot open. A file of a
+ * program is known by its descriptor.
+ */
+static bool is_substitute(const struct dump *dump, const struct kernel_vma *v)
+{
+	uint64_t known;
+
+	return v->shared && (str_eq(v->name, "/memfd:dev/zero") || str_eq(v->name, "/memfd:anon_hugepage")) &&
+	       !rights_may(&dump->rights, RIGHT_MAP_FILES) &&
+	       !hash_get(&dump->memory->mapped_ids, mapped_key(kdev_make(v->dev_major, v->dev_minor), v->ino, O_RDWR),
+			 &known);
+}
+
+static enum shm_sort sort_of(const struct dump *dump, const struct kernel_vma *v, const struct vma_flags *f)
 {
 	enum shm_sort sort = v->deleted ? shm_sort_by_name(v->name, strlen(v->name)) : SHM_NONE;
+
+	if (sort == SHM_MEMFD && is_substitute(dump, v))
+		sort = SHM_ANONYMOUS;
 
 	/* A name given by prctl(PR_SET_VMA) is shown instead of the other one. */
 	if (str_has_prefix(v->name, ANON_SHMEM))
@@ -167,7 +184,7 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 		     VmaEntry *e)
 {
 	unsigned flags = v->shared && (f->flags & FLAG(VMF_MW)) ? O_RDWR : O_RDONLY;
-	enum shm_sort sort = sort_of(v, f);
+	enum shm_sort sort = sort_of(dump, v, f);
 	bool private_huge = false;
 	uint32_t id = 0;
 	int err = 0;

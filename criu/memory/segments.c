@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
+#include "memory/segment_copy.h"
 #include "memory/segments.h"
 #include "memory/shmem.h"
 #include "memory/sysv.h"
@@ -31,6 +32,7 @@ struct segment {
 	struct segment *next;
 	uint64_t id;
 	struct dump_task *dt; /* a task that maps it, and where; NULL: it is open by a descriptor */
+	struct segment_piece *pieces; /* without RIGHT_MAP_FILES: where tasks have mapped it */
 	char name[MAP_FILES_NAME];
 	int fd; /* our own, without dt */
 	bool sysv;
@@ -76,6 +78,20 @@ static struct segment *find_sysv(const struct dump *dump, uint64_t id)
 	return hash_get_ptr(&dump->memory->segments, seen_key(id, true));
 }
 
+static int note_piece(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
+{
+	struct segment *seg = hash_get_ptr(&dump->memory->segments, seen_key(e->shmid, e->status & VMA_SYSV));
+
+	if (!seg || !seg->dt || rights_may(&dump->rights, RIGHT_MAP_FILES))
+		return 0;
+	return segment_piece_add(dump, &seg->pieces,
+				 &(struct segment_piece){ .dt = dt,
+							  .start = v->start,
+							  .from = v->pgoff,
+							  .to = v->pgoff + (v->end - v->start),
+							  .huge = e->flags & MAP_HUGETLB });
+}
+
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
 {
 	struct segment *seg;
@@ -84,7 +100,7 @@ int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma 
 	if (!err && !seg && (e->status & VMA_SYSV) && find_sysv(dump, e->shmid)->ns)
 		dump_blocker(dump, dt, -1, SAME_ID, (int)e->shmid);
 	if (err || !seg)
-		return err;
+		return err ? err : note_piece(dump, dt, v, e);
 	/* One that the tree owns has been noted with its namespace. */
 	if ((e->status & VMA_SYSV) && dump->inside)
 		dump_blocker(
@@ -93,7 +109,7 @@ int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma 
 			(unsigned)e->shmid, v->start);
 	seg->dt = dt;
 	map_files_name(v, seg->name);
-	return 0;
+	return note_piece(dump, dt, v, e);
 }
 
 int shmem_note_of_ns(struct dump *dump, const struct ns *ns, const struct ns_segment *what)
@@ -139,6 +155,14 @@ int shmem_check_ns(struct dump *dump, struct dump_task *dt, const struct kernel_
 	char name[MAP_FILES_NAME];
 	int same = 0;
 
+	if (seg && seg->ns == dt->ns[NS_IPC] && !rights_may(&dump->rights, RIGHT_MAP_FILES)) {
+		dump_blocker(
+			dump, dt, -1,
+			"SysV segment %lu is attached at %lx, and that it is the one of the IPC namespace of the process can only "
+			"be told through map_files, which %s: detach it (shmdt), or run criu as root",
+			v->ino, v->start, rights_text(RIGHT_MAP_FILES));
+		return 0;
+	}
 	if (seg && seg->ns == dt->ns[NS_IPC]) {
 		map_files_name(v, name);
 		fd = open_fmt(dt->proc.dir, O_RDONLY, "map_files/%s", name);
@@ -183,10 +207,24 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 			 sysv_write(dump, img, (int)seg->id, &ds, seg->huge);
 }
 
+static int copy_segment(const struct segment *seg)
+{
+	struct shmid_ds ds = { .shm_segsz = 0 };
+
+	if (seg->sysv && shmctl((int)seg->id, IPC_STAT, &ds) < 0)
+		return fail(-errno, "query SysV segment %lu", seg->id);
+	return segment_copy(seg->pieces, ds.shm_segsz, seg->sysv);
+}
+
 static int open_segment(const struct segment *seg)
 {
-	return seg->dt ? open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name) :
-			 proc_fd_open(seg->fd, O_RDONLY);
+	int fd;
+
+	if (seg->pieces)
+		return copy_segment(seg);
+	fd = seg->dt ? open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name) :
+		       proc_fd_open(seg->fd, O_RDONLY);
+	return fd < 0 ? fail(fd, "open shared memory %lu", seg->id) : fd;
 }
 
 void segments_close(struct memory_dump *memory)
@@ -199,13 +237,17 @@ void segments_close(struct memory_dump *memory)
 static int save_shared(struct dump *dump)
 {
 	for (struct segment *seg = dump->memory->first_segment; seg; seg = seg->next) {
+		/* What runs is not copied. */
+		if (seg->pieces && dump_is_check(dump))
+			continue;
+
 		_cleanup_close_ int fd = open_segment(seg);
 		struct stat st;
 		uint64_t size;
 		int err = 0;
 
 		if (fd < 0)
-			return fail(fd, "open shared memory %lu", seg->id);
+			return fd;
 		if (fstat(fd, &st) < 0)
 			return fail(-errno, "fstat");
 		size = st.st_size;
@@ -284,7 +326,7 @@ static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint
 static int make_segments(struct restore *r)
 {
 	const struct hash_slot *slot;
-	size_t iter = 0;
+	size_t iter = 0, n = 0;
 	int err = note_needed(r);
 
 	while (!err && (slot = hash_next(&r->plan.segments_wanted, &iter))) {
@@ -294,10 +336,16 @@ static int make_segments(struct restore *r)
 		if (slot->key >> 32)
 			continue;
 		hash_get(&r->plan.segment_sizes, slot->key, &size);
+		n++;
 		err = make_anonymous(r, slot->key, ROUND_UP(size, shmem_page_size(slot->value)), slot->value, &fd);
 		if (!err)
 			err = hash_put(&r->segment_fds, slot->key, fd);
 	}
+	if (n && !err && !rights_may(&r->tool.rights, RIGHT_MAP_FILES))
+		log_warn(
+			"%zu shared anonymous mappings are called /memfd:dev/zero in the memory maps of the processes, not "
+			"/dev/zero: making them by their own name %s",
+			n, rights_text(RIGHT_MAP_FILES));
 	return err;
 }
 

@@ -115,10 +115,32 @@ static int keep_open(struct restore *r, uint32_t id, int fd)
 
 	if (!hash_get(&r->plan.segments_wanted, key, &wanted))
 		return 0;
+	if (fd < 0)
+		return fail(fd, "open System V segment %u, of which a process has a descriptor: %s: run criu as root", id,
+			    rights_text(RIGHT_MAP_FILES));
 	fd = dup_fd_above(fd, r->service_base);
 	if (fd < 0 || hash_put(&r->segment_fds, key, fd))
 		return fail(fd < 0 ? fd : -ENOMEM, "keep System V segment %u", id);
 	return 0;
+}
+
+/* Where it cannot be opened: its content is put together in another file first. */
+static int fill_mapping(struct restore *r, uint32_t id, char *to, uint64_t len)
+{
+	_cleanup_close_ int fd = memfd_create("criu", MFD_CLOEXEC);
+	int err;
+
+	if (fd < 0 || ftruncate(fd, (off_t)len) < 0)
+		return -errno;
+	err = shmem_fill(r, id, fd);
+	for (off_t at = 0, hole; !err; at = hole) {
+		at = lseek(fd, at, SEEK_DATA);
+		if (at < 0)
+			return errno == ENXIO ? 0 : -errno;
+		hole = lseek(fd, at, SEEK_HOLE);
+		err = hole < 0 ? -errno : pread_exact(fd, to + at, (size_t)(hole - at), at);
+	}
+	return err;
 }
 
 /* Without @fill: it has other users, and keeps their content. */
@@ -132,10 +154,13 @@ static int fill_content(struct restore *r, const IpcShmEntry *e, bool fill)
 	if (p == (void *)-1)
 		return fail(-errno, "attach System V segment %u", e->desc->id);
 	fd = restore_open_mapping(r, p, len);
-	err = fd < 0 ? fail(fd, "open System V segment %u", e->desc->id) : 0;
-	if (!err && fill)
-		err = shmem_fill(r, e->desc->id, fd);
-	if (!err)
+	if (fd == -EPERM || fd == -EACCES)
+		err = fill ? fill_mapping(r, e->desc->id, p, len) : 0;
+	else
+		err = fd < 0 ? fd : fill ? shmem_fill(r, e->desc->id, fd) : 0;
+	if (err)
+		fail(err, "fill System V segment %u", e->desc->id);
+	else
 		err = keep_open(r, e->desc->id, fd);
 	if (!err)
 		err = hash_put(&r->plan.segment_sizes, segment_key(e->desc->id, true), len);
