@@ -104,7 +104,7 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 }
 
 /* Its device was taken down, or was down when the socket was bound. Querying the error would clear it. */
-static void save_error(const struct fd_probe *probe, PacketSockEntry *entry)
+static void save_error(struct dump *dump, const struct fd_probe *probe, PacketSockEntry *entry)
 {
 	struct pollfd p = { .fd = probe->local };
 	struct sock_memory_reader *reader = NULL;
@@ -112,6 +112,13 @@ static void save_error(const struct fd_probe *probe, PacketSockEntry *entry)
 
 	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
 		return;
+	if (!rights_may(&dump->rights, RIGHT_READ_KERNEL_MEMORY)) {
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: a packet socket with a pending error, which can only be read from kernel memory (%s): let the "
+			     "program query it (SO_ERROR), or run criu as root",
+			     probe->link, rights_text(RIGHT_READ_KERNEL_MEMORY));
+		return;
+	}
 	if (!sock_memory_open(&reader))
 		sock_memory_read(reader, probe->local, false, false, &m);
 	sock_memory_close(reader);
@@ -173,7 +180,7 @@ static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 	entry->loss = option(fd, PACKET_LOSS);
 	entry->timestamp = option(fd, PACKET_TIMESTAMP);
 	entry->copy_thresh = option(fd, PACKET_COPY_THRESH);
-	save_error(probe, entry);
+	save_error(dump, probe, entry);
 	err = save_diag(dump, probe, entry);
 	if (!err)
 		err = save_more(dump, fd, entry);
