@@ -201,8 +201,10 @@ int thread_prepare(struct compel_ctl *ctl, struct borrowed *b, const struct comp
 				     "thread %d dispatches its system calls to itself (PR_SET_SYSCALL_USER_DISPATCH)",
 				     b->tid);
 	if (!ctl->restoring && filtered(b->tid, status))
-		return ctl_set_error(ctl, -EPERM, "thread %d is under seccomp; suspending it requires CAP_SYS_ADMIN",
-				     b->tid);
+		return ctl_set_error(
+			ctl, -EPERM,
+			"thread %d is under seccomp; suspending it requires CAP_SYS_ADMIN in the initial user namespace",
+			b->tid);
 	b->own = snapshot->regs;
 	b->mask = snapshot->sigmask;
 	b->aborted = snapshot->rseq_abort != 0;

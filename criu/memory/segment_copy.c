@@ -167,11 +167,14 @@ static int copy_piece(const struct segment_piece *piece, uint64_t at, uint64_t e
 	int err = mem < 0 ? mem : data ? copy_of_task(&r, at, end) : -ENOMEM;
 
 	if (err == -EAGAIN)
-		return fail(err,
-			    "process %d: a part of the shared memory mapped at %lx is swapped out, and finding it %s: swap it "
-			    "in (swapoff), or run criu as root",
-			    piece->dt->t.host_pid, piece->start, rights_text(RIGHT_MAP_FILES));
-	return err ? fail(err, "process %d: read the shared memory mapped at %lx", piece->dt->t.host_pid, piece->start) : 0;
+		return fail(
+			err,
+			"process %d: a part of the shared memory mapped at %lx is swapped out, and finding it %s: swap it "
+			"in (swapoff), or run criu as root",
+			piece->dt->t.host_pid, piece->start, rights_text(RIGHT_MAP_FILES));
+	return err ? fail(err, "process %d: read the shared memory mapped at %lx", piece->dt->t.host_pid,
+			  piece->start) :
+		     0;
 }
 
 static int not_mapped(const struct segment_piece *piece, uint64_t from, uint64_t to, bool whole)
@@ -179,10 +182,11 @@ static int not_mapped(const struct segment_piece *piece, uint64_t from, uint64_t
 	const pid_t pid = piece->dt->t.host_pid;
 
 	if (whole)
-		return fail(-EPERM,
-			    "process %d: bytes %#lx to %#lx of the shared memory mapped at %lx are mapped by no process; "
-			    "reading them %s: run criu as root",
-			    pid, from, to, piece->start, rights_text(RIGHT_MAP_FILES));
+		return fail(
+			-EPERM,
+			"process %d: bytes %#lx to %#lx of the shared memory mapped at %lx are mapped by no process; "
+			"reading them %s: run criu as root",
+			pid, from, to, piece->start, rights_text(RIGHT_MAP_FILES));
 	log_warn("process %d: bytes %#lx to %#lx of the shared memory mapped at %lx are mapped by no process, and are "
 		 "zeros after a restore: reading them %s",
 		 pid, from, to, piece->start, rights_text(RIGHT_MAP_FILES));

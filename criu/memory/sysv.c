@@ -116,8 +116,8 @@ static int keep_open(struct restore *r, uint32_t id, int fd)
 	if (!hash_get(&r->plan.segments_wanted, key, &wanted))
 		return 0;
 	if (fd < 0)
-		return fail(fd, "open System V segment %u, of which a process has a descriptor: %s: run criu as root", id,
-			    rights_text(RIGHT_MAP_FILES));
+		return fail(fd, "open System V segment %u, of which a process has a descriptor: %s: run criu as root",
+			    id, rights_text(RIGHT_MAP_FILES));
 	fd = dup_fd_above(fd, r->service_base);
 	if (fd < 0 || hash_put(&r->segment_fds, key, fd))
 		return fail(fd < 0 ? fd : -ENOMEM, "keep System V segment %u", id);

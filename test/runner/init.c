@@ -26,6 +26,36 @@ static void must(int result, const char *what)
 	exit(126);
 }
 
+/* For root of a user namespace: nodes of the present /dev. */
+static void make_dev(const char *dev)
+{
+	static const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "tty", "ptmx" };
+	static const char *const dirs[] = { "pts", "shm", "mqueue" };
+	char from[1024], to[1024];
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(to, sizeof(to), "%s/%s", dev, dirs[i]);
+		must(mkdir(to, 0755), to);
+	}
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		snprintf(from, sizeof(from), "/dev/%s", nodes[i]);
+		snprintf(to, sizeof(to), "%s/%s", dev, nodes[i]);
+		must(mknod(to, S_IFREG | 0600, 0), to);
+		if (strcmp(nodes[i], "ptmx"))
+			must(mount(from, to, NULL, MS_BIND, NULL), to);
+	}
+}
+
+/* Root of a user namespace cannot bind a directory without what is mounted below: that remains empty. */
+static void bind_directory(const char *from, const char *to)
+{
+	if (!mount(from, to, NULL, MS_BIND, NULL))
+		return;
+	must(errno == EINVAL ? 0 : -1, to);
+	if (!strcmp(from, "/dev"))
+		make_dev(to);
+}
+
 /* A link as it is; anything else is visible below the new root, too. */
 static void take(const char *name, const char *root)
 {
@@ -44,7 +74,7 @@ static void take(const char *name, const char *root)
 	} else if (S_ISDIR(st.st_mode)) {
 		must(mkdir(to, 0755), to);
 		if (strcmp(name, "proc"))
-			must(mount(from, to, NULL, MS_BIND, NULL), to);
+			bind_directory(from, to);
 	}
 }
 

@@ -113,10 +113,11 @@ static void save_error(struct dump *dump, const struct fd_probe *probe, PacketSo
 	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
 		return;
 	if (!rights_may(&dump->rights, RIGHT_READ_KERNEL_MEMORY)) {
-		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a packet socket with a pending error, which can only be read from kernel memory (%s): let the "
-			     "program query it (SO_ERROR), or run criu as root",
-			     probe->link, rights_text(RIGHT_READ_KERNEL_MEMORY));
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a packet socket with a pending error, which can only be read from kernel memory (%s): let the "
+			"program query it (SO_ERROR), or run criu as root",
+			probe->link, rights_text(RIGHT_READ_KERNEL_MEMORY));
 		return;
 	}
 	if (!sock_memory_open(&reader))

@@ -84,10 +84,11 @@ static void check_unread(struct dump *dump, const struct tty_seen *seen)
 	if (seen->slave_fd < 0 || ioctl(seen->slave_fd, FIONREAD, &input) < 0)
 		input = 0;
 	if (output || input)
-		dump_blocker(dump, NULL, -1,
-			     "terminal %u has unread data (%d bytes of output, %d of input), and saving it %s: read it first, or "
-			     "run criu as root",
-			     seen->index, output, input, needed);
+		dump_blocker(
+			dump, NULL, -1,
+			"terminal %u has unread data (%d bytes of output, %d of input), and saving it %s: read it first, or "
+			"run criu as root",
+			seen->index, output, input, needed);
 	else
 		log_warn("terminal %u: an incomplete line of input is not saved, if there is one: that %s", seen->index,
 			 needed);

@@ -59,9 +59,10 @@ static int open_segment(int id, uint64_t size, uint32_t *ret_huge)
 	fd = open_mapped((unsigned long)p, size);
 	shmdt(p);
 	if (fd == -EPERM)
-		return fail(fd,
-			    "open System V segment %d of its IPC namespace: %s: remove it (ipcrm -m), or run criu as root",
-			    id, rights_text(RIGHT_MAP_FILES));
+		return fail(
+			fd,
+			"open System V segment %d of its IPC namespace: %s: remove it (ipcrm -m), or run criu as root",
+			id, rights_text(RIGHT_MAP_FILES));
 	if (fd < 0)
 		return fail(fd, "open System V segment %d", id);
 	if (fstatfs(fd, &fs) < 0)

@@ -62,6 +62,12 @@ static int copy_source(struct restore *r, const struct mount *mount)
 	if (err)
 		return fail(err, "the root directory %s (--root) was replaced", mount->source);
 	fd = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0 && errno == EINVAL && !r->tool.rights.initial_user_ns)
+		return fail(
+			-EINVAL,
+			"mount %s: copy %s: mounts of an outer user namespace below it are locked (mount_namespaces(7)): "
+			"give it a directory without such mounts (--root), or run criu as root outside",
+			MOUNT_NAME(mount), mount->source);
 	if (fd < 0)
 		return fail(-errno, "mount %s: copy %s", MOUNT_NAME(mount), mount->source);
 	if (mount->outer_group) {
