@@ -2,7 +2,7 @@
 /*
  * Credentials: children with various ids, groups, capabilities, securebits; an unprivileged user; a thread with its
  * own.
- * test: flavours=host,container,user,owned,rootless breaks=2 decode=yes
+ * test: flavours=host,container,user,owned,rootless breaks=2 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <grp.h>

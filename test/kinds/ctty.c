@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A session with a controlling terminal in the tree: foreground and background groups, signals of the keyboard.
- * test: flavours=host,pid,container,user,nested breaks=1 decode=yes
+ * test: flavours=host,pid,container,user,nested breaks=1 decode=yes user-root=host,container
  */
 #include "checkpoint.h"
 #include <sys/ioctl.h>

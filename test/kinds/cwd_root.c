@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * umask, working directory (deep, moved), a changed root, an unusual name.
- * test: flavours=host,container breaks=2 decode=yes
+ * test: flavours=host,container breaks=2 decode=yes user-root=container
  */
 #include "checkpoint.h"
 #include <sys/stat.h>

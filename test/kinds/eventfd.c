@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* test: flavours=host,pid breaks=2 decode=yes */
+/* test: flavours=host,pid breaks=2 decode=yes user-root=host */
 #include "checkpoint.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Files without a name: content, size, holes, mode, owner; two descriptions of one; one shared with a child; O_TMPFILE.
- * test: flavours=host,container,user breaks=2 decode=yes ignore=fd/8/flags
+ * test: flavours=host,container,user breaks=2 decode=yes ignore=fd/8/flags user-root=host
  */
 #include "checkpoint.h"
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Offsets, flags, O_APPEND, O_PATH, dups, open files shared between tasks, close-on-exec, signal owner.
- * test: flavours=host,container,user,rootless breaks=4 decode=yes
+ * test: flavours=host,container,user,rootless breaks=4 decode=yes user-root=host,container
  */
 #include "checkpoint.h"
 #include <errno.h>

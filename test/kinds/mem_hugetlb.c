@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * hugetlb: anonymous, private and shared with a child, memfd.
- * test: breaks=1 skip="test -w /proc/sys/vm/nr_hugepages"
+ * test: breaks=1 skip="test -w /proc/sys/vm/nr_hugepages" user-root=host
  */
 #include "mem_probe.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Shared anonymous memory: content, tasks that share it (whole and parts of it), adjacent private mappings.
- * test: flavours=host,pid,container,user breaks=2 decode=yes
+ * test: flavours=host,pid,container,user breaks=2 decode=yes user-root=host,container
  */
 #include "checkpoint.h"
 #include <signal.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * 64 GiB of address space with a few pages in it: they are restored, the rest costs nothing.
- * test: breaks=1
+ * test: breaks=1 user-root=host
  */
 #include "checkpoint.h"
 

@@ -3,7 +3,7 @@
  * System V segments: ids (from 0, and one that equals the inode number of an unrelated memfd), keys, modes, content,
  * attached twice, by a child, read-only, only in part, marked for removal, with another
  * owner and another creator.
- * test: flavours=host,ipc,user breaks=2
+ * test: flavours=host,ipc,user breaks=2 user-root=host
  */
 #include "checkpoint.h"
 #include <sys/shm.h>

@@ -3,7 +3,7 @@
  * Overlays inside a container, and in a user namespace: of several lower directories, with removed and replaced names; one that
  * covers its own lower directory; one of directories in another overlay; a read-only one; names with special characters; a bind of a part; a mount
  * on it; and open, removed and mapped files, a working directory.
- * test: flavours=container,rootless breaks=4 decode=yes ignore=.
+ * test: flavours=container,rootless breaks=4 decode=yes ignore=. user-root=container
  */
 #include "checkpoint.h"
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /*
  * A network namespace with loopback only: its properties, addresses (also those that a device has got by itself, and has lost),
  * routes of several tables, rules, nexthops, neighbours, sysctls that depend on each other.
- * test: breaks=5 decode=yes
+ * test: breaks=5 decode=yes user-root=host,net
  */
 #include "net_show.h"
 #include <sched.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Content, size, flags, packets, ends in several tasks, closed ends.
- * test: breaks=3 decode=yes
+ * test: breaks=3 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <errno.h>

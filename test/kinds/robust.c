@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Robust lists and clear_tid: owners of robust mutexes that exit after the restore leave EOWNERDEAD; joiners wake up.
- * test: breaks=1
+ * test: breaks=1 user-root=host
  */
 #include "checkpoint.h"
 #include <pthread.h>

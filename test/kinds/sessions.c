@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sessions and process groups, also those whose leader has exited; orphans adopted by a subreaper inside the tree.
- * test: flavours=host,pid,container,user,nested,rootless boots=others breaks=1 decode=yes
+ * test: flavours=host,pid,container,user,nested,rootless boots=others breaks=1 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <sys/prctl.h>

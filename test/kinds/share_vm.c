@@ -3,7 +3,7 @@
  * Processes that share their memory (CLONE_VM), with and without descriptors, directories and signal handlers: changes
  * by one are visible to the others, or not. AddressSanitizer prints a message on descriptor 2 when it encounters the
  * stack of a task that runs in the memory of another one.
- * test: flavours=host,user boots=others breaks=4 decode=yes skip='! grep -q __asan_report $CRIU'
+ * test: flavours=host,user boots=others breaks=4 decode=yes skip='! grep -q __asan_report $CRIU' user-root=host
  */
 #include "share_vm.h"
 

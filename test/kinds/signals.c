@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Handlers with flags and masks; private and shared pending signals with their values, real-time ones in order.
- * test: flavours=host,pid,container,nested breaks=3 decode=yes
+ * test: flavours=host,pid,container,nested breaks=3 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Connections with both ends in the tree: data in both directions, half-closed, IPv4, IPv6, mapped, options.
- * test: flavours=host,pid,net,user net=own options=--tcp-established restore-options=--tcp-established breaks=3 decode=yes
+ * test: flavours=host,pid,net,user net=own options=--tcp-established restore-options=--tcp-established breaks=3 decode=yes user-root=host,user
  */
 #include "checkpoint.h"
 #include "inet.h"

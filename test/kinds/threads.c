@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * 200 threads, each with its own name, mask, nice value, affinity, registers on its stack, thread-local data.
- * test: boots=others breaks=2 decode=yes
+ * test: boots=others breaks=2 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <pthread.h>

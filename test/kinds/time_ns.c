@@ -2,7 +2,7 @@
 /*
  * Clocks that count since boot continue from the dump, in whatever boot the tree is restored: all of them, by the vDSO
  * and by system calls, in every thread and process; timers, timerfds, interval timers and absolute waits follow them.
- * test: boots=others breaks=4 decode=yes ignore=ticks
+ * test: boots=others breaks=4 decode=yes ignore=ticks user-root=host
  */
 #include "checkpoint.h"
 #include <linux/futex.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Interval timers, POSIX timers (ids, targets, overruns), far and near; clocks do not jump.
- * test: flavours=host,pid,user,nested,rootless boots=others breaks=3 decode=yes ignore=status/SigPnd
+ * test: flavours=host,pid,user,nested,rootless boots=others breaks=3 decode=yes ignore=status/SigPnd user-root=host
  */
 #include "checkpoint.h"
 #include <errno.h>

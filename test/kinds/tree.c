@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A tree: root with four children, each with two; a chain 30 deep. Each process checks its parent.
- * test: flavours=host,container,user,owned,rootless breaks=1 decode=yes
+ * test: flavours=host,container,user,owned,rootless breaks=1 decode=yes user-root=host,pid,container,user,owned
  */
 #include "checkpoint.h"
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A unix stream pair in the tree, with unread data at both ends, and another one with one end in a child.
- * test: flavours=host,pid,net breaks=1 decode=yes
+ * test: flavours=host,pid,net breaks=1 decode=yes user-root=host,user
  */
 #include "checkpoint.h"
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
  * A connection of an ordinary user to a socket of root's that is not accepted yet, and one that is: SO_PEERCRED still
  * reports the user, and clients still get the pid of the listener: the root of the tree, and a child. Root's process,
  * which creates the user's sockets, is still dumpable.
- * test: breaks=1
+ * test: breaks=1 user-root=host
  */
 #include "checkpoint.h"
 #include <sys/prctl.h>

@@ -2,7 +2,7 @@
 /*
  * Descriptors in flight: of a file that is open elsewhere (the same description), of one that is open nowhere else, of
  * a pipe whose other end we have, of a socket that has descriptors in flight itself; between two processes.
- * test: flavours=host,pid,net,user,owned,nested,rootless breaks=1 decode=yes
+ * test: flavours=host,pid,net,user,owned,nested,rootless breaks=1 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exited children that have not been waited for: by exit, by signals, leader and member of a group and a session.
- * test: flavours=host,container breaks=1 decode=yes
+ * test: flavours=host,container breaks=1 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <signal.h>

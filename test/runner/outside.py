@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs one test from outside: a kind test in its own namespaces (inside.py), or a program that prints its cases."""
+import functools
 import glob
 import json
 import os
@@ -14,11 +15,21 @@ from .processes import last_lines, text_of
 from .user_root import FIRST
 
 
+@functools.cache
+def no_user_root():
+    """Why the tests in a user namespace cannot run; "": they can."""
+    argv = ["/usr/bin/python3", f"{TESTS}/runner/user_root.py", *unshare_words(), "/bin/true"]
+    got = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return last_lines(got.stdout.decode(errors="replace"), 1) or f"status {got.returncode}" if got.returncode else ""
+
+
 def run_kind(args, name, job, top):
     condition = job["want"]["skip"]
     if condition and subprocess.run(["/bin/sh", "-c", condition], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                     env={**os.environ, "CRIU": args.criu}).returncode:
         return [("skip", name, f"needs: {condition}")]
+    if job.get("user-root") and no_user_root():
+        return [("skip", name, f"root of a user namespace cannot have namespaces of its own here: {no_user_root()}")]
     if job["variant"] in DUMPING + ("refused",) and not os.access(args.criu, os.X_OK):
         return [("fail", name, f"{args.criu} is not built")]
     with open(f"{top}/spec", "w") as f:
