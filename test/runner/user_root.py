@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs a program as root of a new user namespace: all capabilities there, none outside. As newuidmap(1) would map them,
+"""user_root.py [--count N] PROGRAM...: runs a program as root of a new user namespace: all capabilities there, none outside. As newuidmap(1) would map them,
 the ids in it are others outside; and there are enough of them for one more namespace in it."""
 import ctypes
 import os
@@ -10,13 +10,13 @@ FIRST, COUNT = 100000, 400000
 CLONE_NEWUSER, PR_SET_DUMPABLE = 0x10000000, 4
 
 
-def map_ids(pid):
+def map_ids(pid, count):
     for name in ("uid_map", "gid_map"):
         with open(f"/proc/{pid}/{name}", "w") as f:
-            f.write(f"0 {FIRST} {COUNT}")
+            f.write(f"0 {FIRST} {count}")
 
 
-def enter():
+def enter(count=COUNT):
     """Makes the calling process root of a new user namespace."""
     libc = ctypes.CDLL(None, use_errno=True)
     ours, theirs = os.pipe()
@@ -24,7 +24,7 @@ def enter():
     if not mapper:
         try:
             os.read(ours, 1)
-            map_ids(os.getppid())
+            map_ids(os.getppid(), count)
             os._exit(0)
         finally:
             os._exit(1)
@@ -45,5 +45,10 @@ def enter():
 
 
 if __name__ == "__main__":
-    enter()
-    os.execvp(sys.argv[1], sys.argv[1:])
+    words = sys.argv[1:]
+    if words[0] == "--count":
+        enter(int(words[1]))
+        words = words[2:]
+    else:
+        enter()
+    os.execvp(words[0], words)
