@@ -178,7 +178,7 @@ static int check_not_needed(const struct dump *dump)
 }
 
 /* In a user namespace it may be possible to enter that of the tree, but not to come back. */
-static int prepare_to_leave(const struct dump *dump, struct dump_networks *networks)
+static int find_way_back(const struct dump *dump, struct dump_networks *networks)
 {
 	int err = networks->at ? 0 : net_ns_enter(networks->own);
 
@@ -209,7 +209,7 @@ int dump_enter_network(struct dump *dump, const struct ns *ns)
 	known = ns ? find_known(networks, ns) : NULL;
 	if (!ns && networks->stranded)
 		return 0;
-	err = prepare_to_leave(dump, networks);
+	err = find_way_back(dump, networks);
 	if (err)
 		return err;
 	fd = ns ? (known ? known->fd : -1) : networks->own;

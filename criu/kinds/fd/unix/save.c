@@ -89,7 +89,7 @@ static void drop_unchanged_path(struct dump *dump, const struct fd_probe *probe,
 static int open_by_name(const struct fd_probe *probe, const struct unix_diag *diag, const char *name)
 {
 	_cleanup_close_ int from = open_at(probe->task->proc.dir, name[0] == '/' ? "root" : "cwd", O_PATH, 0), fd = -1;
-	const struct path_roots root = { from, NULL, AT_FDCWD };
+	const struct path_roots root = { .root = from, .inside = from };
 	struct stat st;
 
 	if (from < 0)

@@ -124,9 +124,10 @@ int ipc_mqueue_save(struct dump *dump, const struct ns *ns, IpcVarEntry *vars)
 	if (dir < 0)
 		return fail(dir, "mount the mqueue file system of the IPC namespace of process %d%s",
 			    dump_task_of(ns->member)->t.host_pid,
-			    dir == -EPERM ? ": run criu as root, or in a mount namespace that belongs to its user namespace "
-					    "(unshare --mount)" :
-					    "");
+			    dir == -EPERM ?
+				    ": run criu as root, or in a mount namespace that belongs to its user namespace "
+				    "(unshare --mount)" :
+				    "");
 	err = list_queues(dump, ns, dir, &queues);
 	if (!err && queues.n) {
 		vars->mqueues = dump_alloc(dump, queues.n * sizeof(*queues.v));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -160,4 +161,18 @@ bool mount_group_on_host(struct dump *dump, int group, int *ret_err)
 		if (at->shared_id == group)
 			return true;
 	return false;
+}
+
+void mount_check_copies(struct dump *dump)
+{
+	_cleanup_close_ int root = -1, copy = -1;
+
+	if (dump->rights.initial_user_ns)
+		return;
+	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH);
+	copy = root < 0 ? -1 : open_tree(root, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (copy < 0 && errno == EINVAL)
+		mount_blocker(
+			dump,
+			"the process has mounts of its own in the root directory of criu, where mounts of an outer user namespace are locked (mount_namespaces(7)), so that they could not be restored: run criu as root outside, or the program in a root directory of its own; with --external 'mnt[]', they are saved for a restore outside, or with --root");
 }

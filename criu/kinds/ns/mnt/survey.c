@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -13,7 +12,6 @@
 #include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/save.h"
-#include "run/path.h"
 #include "util/log.h"
 #include "util/str.h"
 
@@ -131,24 +129,6 @@ static bool is_in_host_root(struct dump *dump, int *ret_err)
 	return first->own || (m && mount_is_host_root(dump, m->root->info, ret_err));
 }
 
-/*
- * Root of a user namespace may not show what is below the mounts that it was given, so it cannot copy one of them without
- * the others.
- */
-static void check_copies(struct dump *dump)
-{
-	_cleanup_close_ int root = -1, copy = -1;
-
-	if (dump->rights.initial_user_ns)
-		return;
-	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH);
-	copy = root < 0 ? -1 : open_tree(root, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (copy < 0 && errno == EINVAL)
-		mount_blocker(
-			dump,
-			"the process has mounts of its own in the root directory of criu, where mounts of an outer user namespace are locked (mount_namespaces(7)), so that they could not be restored: run criu as root outside, or the program in a root directory of its own; with --external 'mnt[]', they are saved for a restore outside, or with --root");
-}
-
 static int find_outside(struct dump *dump, struct mounts *m)
 {
 	struct mount_run *run = &mount_dump_data(dump)->run;
@@ -159,7 +139,7 @@ static int find_outside(struct dump *dump, struct mounts *m)
 	if (!match) {
 		match = is_in_host_root(dump, &err);
 		if (match && !m->nested && !dump_task_of(dump->tree.root)->ns[NS_MNT]->own)
-			check_copies(dump);
+			mount_check_copies(dump);
 	}
 	mounts_for_each(mount, m) {
 		mount->fs = err ? NULL : mount_fs_get(run, &dump->arena, mount->entry->root_dev);
