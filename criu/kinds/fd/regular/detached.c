@@ -373,7 +373,7 @@ int regular_detached(struct dump *dump, const struct subject *s, RegFileEntry *r
 	bool keeps;
 	int mounted;
 
-	if (!s->task->ns[NS_MNT] || s->link[0] != '/' ||
+	if (!s->task->ns[NS_MNT] || s->link[0] != '/' || mountinfo_find(&dump->mounts, s->mnt_id) ||
 	    statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
 		return 0;
 	mounted = is_mounted(dump, (int)sx.stx_mnt_id);
