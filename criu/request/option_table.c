@@ -143,7 +143,7 @@ const struct option_spec option_table[] = {
 	STRING(0, "cgroup-yard", "DIR", CMD_BOTH, NS, cgroup_yard, RPC(cgroup_yard), "where the cgroup file systems are mounted"),
 	STRING(0, "freeze-cgroup", "DIR", DUMPS, NS, freeze_cgroup, RPC(freeze_cgroup), "freeze the tree with this cgroup"),
 	STRING(0, "lsm-profile", "TYPE:NAME", RESTORE, NS, lsm_profile, RPC(lsm_profile), "security label of all restored processes: apparmor:PROFILE or selinux:CONTEXT"),
-	LATER_STRING(0, "lsm-mount-context", "CONTEXT", RESTORE, NS, lsm_mount_context, RPC(lsm_mount_context), "SELinux context of its mounts"),
+	STRING(0, "lsm-mount-context", "CONTEXT", RESTORE, NS, lsm_mount_context, RPC(lsm_mount_context), "SELinux context of mounts that have one"),
 
 	/* -- other -- */
 	VALUE(OPTIONAL, 0, "cpu-cap", "all,cpu,fpu,ins,none,image", CMD_BOTH | CMD_CHECK | CMD_CPUINFO, OTHER, value_cpu_cap, RPC_BY(rpc_cpu_cap, "cpu_cap"), "how strictly the CPU must match (default: fpu,ins)"),

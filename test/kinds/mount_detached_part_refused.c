@@ -2,7 +2,7 @@
 /*
  * A directory and a file below the root of a read-only copy of a mount, which is attached nowhere: their paths lead to the writable
  * ones. Both are refused by name, and the process keeps running.
- * test: refused="(?s)fd \d+: \S+/dir leads to another mount, with other flags.*fd \d+: \S+/dir/file leads to another mount"
+ * test: refused="(?s)fd \d+: \S+/dir leads to another .*fd \d+: \S+/dir/file leads to another "
  */
 #include "checkpoint.h"
 #include <limits.h>

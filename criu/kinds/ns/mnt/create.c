@@ -50,14 +50,30 @@ static int set_inodes(int fs, const struct mount *mount, const char *value)
 	return fsconfig(fs, FSCONFIG_SET_STRING, INODES, value, 0) < 0 ? fail_fs(fs, -errno, mount, INODES) : 0;
 }
 
+/* As fsconfig(2) takes it: without quotes. */
+static char *label_value(const struct mount *mount, const char *name, char *value)
+{
+	size_t len = strlen(value);
+
+	if (mount->fs->context && !strcmp(name, "context"))
+		return (char *)mount->fs->context;
+	if (len < 2 || value[0] != '"' || value[len - 1] != '"')
+		return value;
+	value[len - 1] = 0;
+	return value + 1;
+}
+
 static int set_option(int fs, const struct mount *mount, char *word)
 {
+	const bool is_label = mount_option_is_label(word);
 	char *value = strchr(word, '=');
 
 	if (is_one_of(of_modules, word) || is_one_of(mount->fs->type ? mount->fs->type->not_options : NULL, word))
 		return 0;
 	if (value)
 		*value++ = 0;
+	if (value && is_label)
+		value = label_value(mount, word, value);
 	if (value && mount->fs->spare_inodes && !strcmp(word, INODES))
 		return set_inodes(fs, mount, value);
 	if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, word, value, 0) < 0)

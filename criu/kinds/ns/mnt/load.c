@@ -8,6 +8,7 @@
 #include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/idmap.h"
+#include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/restore.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -212,6 +213,20 @@ static int check_one(struct restore *r, struct mount *mount)
 	return err;
 }
 
+/* SELinux labels all files of a file system that has such an option. */
+static int check_labels(struct restore *r, struct mount *mount)
+{
+	_cleanup_free_ char *context = mount_option_value(mount->entry->options, "context");
+
+	mount->fs->context = r->opts->lsm_mount_context;
+	if (!context || lsm_here() == LSM_SELINUX)
+		return 0;
+	return fail(
+		-EOPNOTSUPP,
+		"mountpoints-%u.img: mount %s has the SELinux context %s, and this kernel has no SELinux: restore it on a host with that",
+		mount->of->ns->id, MOUNT_NAME(mount), context);
+}
+
 int mounts_check(struct restore *r)
 {
 	const struct ns_set *all = &r->plan.namespaces;
@@ -226,6 +241,8 @@ int mounts_check(struct restore *r)
 		if (err || mount_is_external(mount))
 			continue;
 		err = check_made(r, mount->of->ns, mount);
+		if (!err && mount->fs->type)
+			err = check_labels(r, mount);
 		if (!err && !mount->fs->origins)
 			err = mount_load_shown(r, mount);
 	}

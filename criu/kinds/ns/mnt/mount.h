@@ -34,6 +34,7 @@ struct mount_fs {
 	const struct ns
 		*shown; /* the network, IPC or pid namespace that it shows; NULL: that of the root of the tree */
 	void *data; /* private to the type */
+	const char *context; /* restore: --lsm-mount-context, instead of the one in its options; NULL: not given */
 	unsigned spare_inodes; /* restore: more than it may have, for temporary names of what was removed (removed.c) */
 };
 

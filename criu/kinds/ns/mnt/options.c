@@ -37,10 +37,29 @@ static const struct word sb_words[] = {
 	{ "lazytime", MNT_FLAG_LAZYTIME },
 };
 
+bool mount_option_is_label(const char *option)
+{
+	static const char *const names[] = { "context=", "fscontext=", "defcontext=", "rootcontext=" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_has_prefix(option, names[i]))
+			return true;
+	return false;
+}
+
+/* In quotes: the closing one; NULL: it is in none. */
+static const char *quoted_end(const char *option)
+{
+	const char *value = mount_option_is_label(option) ? strchr(option, '=') + 1 : NULL;
+
+	return value && *value == '"' ? strchr(value + 1, '"') : NULL;
+}
+
 size_t mount_option_len(const char *options)
 {
+	const char *end = quoted_end(options);
 	bool nodes = str_has_prefix(options, "mpol=");
-	size_t len = 0;
+	size_t len = end ? (size_t)(end - options) + 1 : 0;
 
 	while (options[len] && (options[len] != ',' || (nodes && isdigit((unsigned char)options[len + 1]))))
 		len += options[len] == '\\' && options[len + 1] ? 2 : 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Flags and options of mounts: the words of mountinfo, the numbers of the images, and those of the kernel's calls. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "kernel/mountinfo.h"
@@ -29,9 +30,11 @@ enum {
 
 /*
  * The length of the first option in @options, which are separated by commas. In a value a comma has a backslash before it,
- * but for the nodes of a memory policy ("mpol=bind:0,2").
+ * but for the nodes of a memory policy ("mpol=bind:0,2"), and in labels of SELinux in quotes (context="a:b:c:s0:c1,c2").
  */
 size_t mount_option_len(const char *options);
+/* Does it set labels of SELinux? */
+bool mount_option_is_label(const char *option);
 /* The value of @name in @options, to be freed; NULL: there is none. */
 char *mount_option_value(const char *options, const char *name);
 /* Of mountinfo. *ret_unknown: a word that has no flag; NULL: there is none. */
