@@ -89,12 +89,18 @@ static const struct fs_type tracefs = { .name = "tracefs",
 					.no_options = true,
 					.of_host = true };
 
+/* Its options have the number of a descriptor of the one that mounts it. autofs(5) */
+static const struct fs_type autofs = { .name = "autofs",
+				       .number = FSTYPE__AUTOFS,
+				       .single = true,
+				       .refused = "the daemon that mounts on access is connected with it by a pipe" };
+
 const struct fs_type fs_type_enabled = { .name = "", .number = FSTYPE__AUTO };
 
 static const struct fs_type *const types[] = { &proc,	     &sysfs,   &devtmpfs, &tmpfs,     &fs_type_devpts,
 					       &mqueue,	     &cgroup,  &cgroup2,  &overlay,   &debugfs,
 					       &securityfs,  &tracefs, &ramfs,	  &hugetlbfs, &bpf,
-					       &binfmt_misc, &fusectl, &pstore,	  &nsfs };
+					       &binfmt_misc, &fusectl, &pstore,	  &nsfs,      &autofs };
 
 const struct fs_type *fs_type_by_name(const char *fstype)
 {
