@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "kernel/last_pid.h"
 #include "kernel/ns_run.h"
 #include "restore/await_tasks.h"
 #include "restore/nested.h"
@@ -20,7 +21,6 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-#define LAST_PID "sys/kernel/ns_last_pid"
 /* Of the kernel: it begins again after this one. */
 #define RESERVED_PIDS 300
 /* How many numbers in a row should not be of the tree: for all processes of a usual restore, and those of others meanwhile. */
@@ -63,20 +63,11 @@ static uint64_t find_row(const struct numbers *of, uint64_t last, uint64_t wante
 	return found;
 }
 
-static uint64_t read_number(const char *path)
+static uint64_t pid_max(void)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 
-	return read_file(proc_root(), path, &text) || !text.len ? 0 : strtoull(text.data, NULL, 10);
-}
-
-static int write_last(uint64_t last)
-{
-	_cleanup_close_ int fd = open_at(proc_root(), LAST_PID, O_WRONLY, 0);
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%lu", last);
-
-	return fd < 0 ? fd : write(fd, text, (size_t)len) < 0 ? -errno : 0;
+	return read_file(proc_root(), "sys/kernel/pid_max", &text) || !text.len ? 0 : strtoull(text.data, NULL, 10);
 }
 
 static int note_number(void *arg)
@@ -109,9 +100,9 @@ static int pass_nearest(const struct numbers *of, uint64_t last, uint64_t *ret_t
 
 static int leave_numbers(const struct numbers *of, uint64_t row)
 {
-	const uint64_t last = read_number(LAST_PID);
+	const uint64_t last = last_pid_read();
 	uint64_t to = last ? find_row(of, last, row) : 0;
-	int err = !last ? -ENOENT : to == last ? 0 : to ? write_last(to) : -ERANGE;
+	int err = !last ? -ENOENT : to == last ? 0 : to ? last_pid_write(to) : -ERANGE;
 
 	if (err && to)
 		err = pass_nearest(of, last, &to);
@@ -119,7 +110,8 @@ static int leave_numbers(const struct numbers *of, uint64_t row)
 		return err;
 	/* Then a process of ours may be in the way of one of the tree. */
 	if (!last)
-		log_warn("cannot move away from the numbers of the tree: " LAST_PID " of proc cannot be read");
+		log_warn(
+			"cannot move away from the numbers of the tree: sys/kernel/ns_last_pid of proc cannot be read");
 	else if (err)
 		log_warn("cannot move away from the numbers of the tree (the last pid is %lu): errno %d", last, -err);
 	else if (to != last)
@@ -176,6 +168,6 @@ int restore_leave_numbers(struct restore *r)
 	v = malloc((r->plan.tids.n + r->plan.task_by_pid.n + 1) * sizeof(*v));
 	if (!v)
 		return fail(-ENOMEM, "numbers of the tree");
-	of = (struct numbers){ v, list_numbers(r, v), read_number("sys/kernel/pid_max") };
+	of = (struct numbers){ v, list_numbers(r, v), pid_max() };
 	return leave_numbers(&of, ROW_OF_NUMBERS + 4 * (of.n + r->plan.nr_files));
 }
