@@ -314,7 +314,7 @@ struct wire_thread {
 	uint32_t exists; /* created by RESTORER_THREAD */
 	uint32_t has_tid_address; /* clear_child_tid was set when it was created */
 	uint32_t inherited; /* enum wire_inherited */
-	uint32_t pad_inherited;
+	_Atomic uint32_t turn; /* futex; enum turn_result: of one that is created when it is its process's turn */
 };
 
 enum restorer_command {
@@ -322,6 +322,28 @@ enum restorer_command {
 	RESTORER_VM_PEER, /* the same; another task that shares the memory lays it out */
 	RESTORER_THREAD, /* args: struct wire_thread, just created: it waits. Returns 0 or a negative errno */
 };
+
+/*
+ * Threads with numbers in pid namespaces where their process may not set any: one of all processes at a time creates one, when
+ * the tool has arranged for the kernel to take these numbers next. restorer/turns.c, restore/turns.c
+ */
+enum turn_state {
+	TURN_FREE,
+	TURN_ASKED, /* for the tool: the process wants to create it */
+	TURN_READY, /* for the process: it may */
+	TURN_CREATED, /* for the tool: has it the right numbers? */
+	TURN_RIGHT, /* for the process */
+	TURN_WRONG, /* another process has taken one: again */
+};
+
+struct restorer_turn {
+	_Atomic int32_t holder; /* futex; pid, in the images, of the process whose turn it is; 0: nobody's */
+	_Atomic uint32_t state; /* futex */
+	_Atomic uint32_t thread; /* index in its process */
+};
+
+/* What a thread that waits to know whether its numbers are right finds out. */
+enum turn_result { TURN_UNKNOWN, TURN_STAYS, TURN_EXITS };
 
 /* All tasks that share one memory (CLONE_VM): at some points each of them waits for all. */
 struct wire_group {
@@ -362,6 +384,7 @@ struct wire_task {
 	uint64_t tool; /* _Atomic uint32_t, robust futex that the tool holds */
 	uint64_t error; /* struct restorer_error */
 	uint64_t counts; /* struct restorer_counts */
+	uint64_t turn; /* struct restorer_turn */
 	/* memory */
 	uint64_t reserved, nr_reserved; /* struct wire_range[], sorted: not unmapped at first */
 	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */
@@ -378,6 +401,8 @@ struct wire_task {
 	int32_t reader_tid; /* tid of a thread that helps to read, the same in all pid namespaces; 0: none is needed */
 	uint32_t
 		pid_levels; /* pid namespaces from that of the root to its own: numbers that a thread is created with */
+	uint32_t settable_levels; /* of these, its own first: where it may choose the numbers of its threads */
+	int32_t tree_pid; /* in the images */
 	uint32_t pad_reader;
 	struct wire_vdso_part vdso_parts[WIRE_VDSO_PARTS]; /* ascending in now */
 	uint32_t nr_vdso_parts, nr_vdso_patches;

@@ -5,6 +5,7 @@
 #include "kernel/proc_pid.h"
 #include "restore/await_tasks.h"
 #include "restore/restore.h"
+#include "restore/turns.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "run/restore.h"
@@ -90,6 +91,8 @@ int restore_await_tasks(struct restore *r, enum restore_stage stage)
 		int failed = shared_wait_event(r->shared, &seen, LOOK_MS);
 
 		report_progress(r, &reported);
+		if (!failed)
+			failed = restore_serve_turn(r);
 		if (!failed && before == seen)
 			failed = look_when_due(r, &steps, &due);
 		if (!failed && before == seen)

@@ -18,6 +18,7 @@
 #include "restore/vm_peers.h"
 #include "restorer_blob.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/log.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -106,24 +107,31 @@ static int place_threads(struct restore_task *rt, struct wire_task *wire)
 	return 0;
 }
 
-/* @shared_at: where the memory shared with the tool will be. */
-static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64_t len, const char *shared_at)
+static void set_shared(struct wire_task *wire, struct shared_state *shared)
 {
-	struct wire_task *wire = (struct wire_task *)at;
-	struct shared_state *shared = (struct shared_state *)shared_at;
-
-	wire->alloc_next = (uintptr_t)(wire + 1);
-	wire->alloc_end = (uintptr_t)at + len;
 	wire->ready_count = (uintptr_t)&shared->ready;
-	wire->ready_expected = r->shared->expected[STAGE_READY];
 	wire->event = (uintptr_t)&shared->event;
 	wire->shared_failed = (uintptr_t)&shared->failed;
 	wire->committed = (uintptr_t)&shared->committed;
 	wire->tool = (uintptr_t)&shared->tool;
 	wire->error = (uintptr_t)&shared->error;
 	wire->counts = (uintptr_t)&shared->counts;
+	wire->turn = (uintptr_t)&shared->turn;
+}
+
+/* @shared_at: where the memory shared with the tool will be. */
+static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64_t len, char *shared_at)
+{
+	struct wire_task *wire = (struct wire_task *)at;
+
+	wire->alloc_next = (uintptr_t)(wire + 1);
+	wire->alloc_end = (uintptr_t)at + len;
+	set_shared(wire, (struct shared_state *)shared_at);
+	wire->ready_expected = r->shared->expected[STAGE_READY];
+	wire->tree_pid = rt->t.pid;
 	wire->pid = restore_number_seen(r, rt, rt->t.pid);
 	wire->pid_levels = rt->t.pid_ns ? rt->t.pid_ns->depth + 1 : 1;
+	wire->settable_levels = restore_settable_levels(r, rt);
 	wire->log_fd = log_fd();
 	wire->log_level = log_level();
 	/* Where the tool finds it. */
@@ -430,14 +438,15 @@ static int start_early(struct restore *r, struct restore_task *rt)
 		(void *)(uintptr_t)(r->process.wire->region + restorer_blob.entry);
 	struct wire_task *wire = wire_of(r, rt);
 	struct wire_thread *threads = (struct wire_thread *)(uintptr_t)wire->threads;
-	uint64_t error = wire->error;
+	struct shared_state *later =
+		container_of((struct restorer_error *)(uintptr_t)wire->error, struct shared_state, error);
 	int err = 0;
 
-	/* For its error messages: it moves later (move_shared). */
-	wire->error = (uintptr_t)&r->shared->state->error;
+	/* It moves later (move_shared). */
+	set_shared(wire, r->shared->state);
 	for (size_t i = 1; !err && i < rt->nr_threads; i++)
 		err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
-	wire->error = error;
+	set_shared(wire, later);
 	return err;
 }
 

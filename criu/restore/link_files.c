@@ -6,6 +6,7 @@
 #include "restore/restore.h"
 #include "run/obstacles.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/log.h"
 
 /* Users of every file: counted, then filled in. The first one in tree order opens it. */
@@ -58,14 +59,13 @@ static const FownEntry *fown_of(const FileEntry *entry)
 }
 
 /* F_OWNER_TID: the thread must exist when the file is opened. */
-static void link_owner(struct restore *r, const struct file *file)
+static int link_owner(struct restore *r, const struct file *file)
 {
 	const FownEntry *fown = file->entry ? fown_of(file->entry) : NULL;
 	struct restore_thread *thread =
 		fown && fown->pid && fown->pid_type == F_OWNER_TID ? restore_find_thread(r, (pid_t)fown->pid) : NULL;
 
-	if (thread)
-		thread->early = true;
+	return thread ? restore_need_early(r, thread) : 0;
 }
 
 int restore_link_files(struct restore *r)
@@ -76,9 +76,9 @@ int restore_link_files(struct restore *r)
 		struct file *file = &r->plan.files[i];
 
 		LOG_SCOPE("file %#x (%s)", file->id, file->kind->name);
-		link_owner(r, file);
 		restore_is_about(r, NULL, file->owner, file);
-		if (file->kind->link)
+		err = restore_goes_on(r, link_owner(r, file));
+		if (!err && file->kind->link)
 			err = restore_goes_on(r, file->kind->link(r, file, file->state));
 		if (!err && file->maker == file)
 			file->maker = NULL;

@@ -268,6 +268,11 @@ bool dump_may_try_again(const struct dump *dump, unsigned attempts);
  */
 int dump_try_again(struct dump *dump, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/*
+ * A descriptor refers to this thread: a blocker if it is not the first one of a process in another user namespace than that of the
+ * root, whose threads are created after the descriptors.
+ */
+void dump_check_thread_referred(struct dump *dump, const struct fd_probe *probe, pid_t host_tid);
 /* fcntl owner of a descriptor: F_GETOWN_EX, F_GETSIG, F_GETOWNER_UIDS. Never NULL on success. */
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown);
 /* fdinfo of a probe, read on first use; borrowed. */

@@ -162,15 +162,26 @@ static bool sees_number(const struct dump *dump, const struct dump_task *task, p
 	return false;
 }
 
-static bool is_thread_of_tree(const struct dump *dump, pid_t host_tid)
+static const struct dump_task *task_of_thread(const struct dump *dump, pid_t host_tid)
 {
 	const struct dump_task *task;
 
 	dump_for_each_task(task, dump)
 		for (size_t i = 0; i < task->nr_threads; i++)
 			if (task->threads[i].id.host_tid == host_tid)
-				return true;
-	return false;
+				return task;
+	return NULL;
+}
+
+void dump_check_thread_referred(struct dump *dump, const struct fd_probe *probe, pid_t host_tid)
+{
+	const struct dump_task *task = task_of_thread(dump, host_tid), *root = dump_task_of(dump->tree.root);
+
+	if (task && task->t.host_pid != host_tid && task->ns[NS_USER] != root->ns[NS_USER])
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: it refers to a thread of process %d (pidfd, F_SETOWN_EX), which lives in another user namespace than the root of the tree: that is not supported",
+			probe->link, task->t.pid);
 }
 
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
@@ -200,12 +211,13 @@ int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_f
 				dump, probe->task, probe->fd,
 				"%s: signals for it (F_SETOWN) are sent to %u, which is not visible in the pid namespace of this process: that is not supported; let it have another owner",
 				probe->link, fown->pid);
-		if (owner.type == F_OWNER_TID && !dump_find_task(dump, owner.pid) &&
-		    !is_thread_of_tree(dump, owner.pid))
+		if (owner.type == F_OWNER_TID && !dump_find_task(dump, owner.pid) && !task_of_thread(dump, owner.pid))
 			dump_blocker(
 				dump, probe->task, probe->fd,
 				"%s: signals for it (F_SETOWN_EX) are sent to thread %u, which is outside of the tree: that is not supported; let it have another owner",
 				probe->link, fown->pid);
+		if (owner.type == F_OWNER_TID)
+			dump_check_thread_referred(dump, probe, owner.pid);
 		if (!fcntl(probe->local, F_GETOWNER_UIDS, uids)) {
 			fown->uid = dump_uid_of(dump, uids[0]);
 			fown->euid = dump_uid_of(dump, uids[1]);

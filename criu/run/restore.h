@@ -175,6 +175,10 @@ struct restore_tool {
 	struct helper_process pidfile_watcher; /* restore/pidfile.c */
 	int pidfile_hold; /* closed when the tool exits */
 	struct helper_process outside; /* run/outside.h */
+	/* restore/turns.c: */
+	unsigned turn_tries; /* to create the thread whose turn it is */
+	bool moved_last_pid; /* in pid namespaces of the tree */
+	uint64_t last_pid_was, last_pid_set; /* in the tool's, meanwhile; 0: not changed */
 	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
 };
 

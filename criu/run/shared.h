@@ -58,6 +58,7 @@ struct shared_state {
 	_Atomic uint32_t tool;
 	struct restorer_error error; /* of the first restorer that failed */
 	struct restorer_counts counts;
+	struct restorer_turn turn;
 };
 
 #define SHARED_STATE_SIZE ROUND_UP(sizeof(struct shared_state), PAGE_SZ)

@@ -41,6 +41,44 @@ bool restore_enters_late(const struct restore *r)
 	return user && (!pid || pid->owner != user);
 }
 
+static bool owns(const struct ns *user, const struct ns *pid)
+{
+	const struct ns *owner = pid ? pid->owner : NULL;
+
+	while (owner && owner != user)
+		owner = owner->owner;
+	return owner;
+}
+
+unsigned restore_settable_levels(const struct restore *r, const struct restore_task *rt)
+{
+	const struct ns *user = rt->ns[NS_USER], *pid = rt->t.pid_ns;
+	const unsigned levels = pid ? pid->depth + 1 : 1;
+	unsigned n = 0;
+
+	if (!user || user->own)
+		return levels;
+	for (; pid && owns(user, pid); pid = pid->outer)
+		n++;
+	return !pid && owns(user, restore_task_of(r->plan.tree.root)->ns[NS_PID]) ? levels : n;
+}
+
+int restore_need_early(const struct restore *r, struct restore_thread *thread)
+{
+	uint64_t pid = 0;
+	const struct restore_task *rt = hash_get(&r->plan.tids, (uint64_t)thread->id.tid, &pid) ?
+						hash_get_ptr(&r->plan.task_by_pid, pid) :
+						NULL;
+
+	thread->early = true;
+	if (!rt || !restore_is_nested_in_user_ns(r, rt))
+		return 0;
+	return fail(
+		-EOPNOTSUPP,
+		"process %d lived in another user namespace than the root of the tree, and a descriptor refers to its thread %d (pidfd, F_SETOWN_EX): that is not supported",
+		rt->t.pid, thread->id.tid);
+}
+
 bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *ret_outer)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -37,6 +37,13 @@ bool restore_is_nested_in_user_ns(const struct restore *r, const struct restore_
  * the rights of the tool, and other ids, and must not open anything.
  */
 bool restore_enters_late(const struct restore *r);
+/* In how many pid namespaces, from its own outwards, it may choose the numbers of its threads: usually in all that it is in. */
+unsigned restore_settable_levels(const struct restore *r, const struct restore_task *rt);
+/*
+ * By link: @thread must exist when files are opened. Not in another user namespace than that of the root, which its process enters
+ * after that, and only with one thread. 0 or a negative errno, logged.
+ */
+int restore_need_early(const struct restore *r, struct restore_thread *thread);
 /* Is the id @inner mapped? *ret_outer (optional): to which number outside. */
 bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *ret_outer);
 /* The number of the user @uid of the tree in this process: in the tool, that outside of the tree's user namespace. */

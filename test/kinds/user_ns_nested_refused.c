@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes in another user namespace than the root of the tree, in a state that cannot be restored: with threads, with directories
- * or memory that they share, with a mount namespace, besides another one, where users have other numbers.
- * test: refused="(?s)has threads, and lives in another user.*shares its directories.*shares its memory.*its mnt namespace belongs to .*other numbers"
+ * Processes in another user namespace than the root of the tree, in a state that cannot be restored: with a thread that is another
+ * user, or that a descriptor refers to, with directories or memory that they share, with a mount namespace, besides another one, where users have other numbers.
+ * test: refused="(?s)its thread [0-9]+ is another user.*shares its directories.*shares its memory.*its mnt namespace belongs to .*other numbers.*refers to a thread of process"
  */
 #include "checkpoint.h"
 #include <pthread.h>
@@ -25,14 +25,41 @@ static void *wait_for_ever(void *arg)
 	return NULL;
 }
 
+static int steps[2];
+static int owned[2];
+
+static void *another_user(void *arg)
+{
+	struct f_owner_ex owner = { .type = F_OWNER_TID, .pid = (pid_t)syscall(SYS_gettid) };
+
+	need(!syscall(SYS_setresuid, 7, 7, 7), "user: %m");
+	need(!fcntl(owned[0], F_SETOWN_EX, &owner), "F_SETOWN_EX");
+	need(write(steps[1], "x", 1) == 1, "pipe");
+	return wait_for_ever(arg);
+}
+
 static int threads(void *arg)
 {
 	pthread_t thread;
+	char c;
 
 	enter(0);
-	need(!pthread_create(&thread, NULL, wait_for_ever, NULL), "thread");
+	need(!prctl(PR_SET_DUMPABLE, 1), "dumpable");
+	task_ready("entered");
+	need(read(steps[0], &c, 1) == 1, "pipe");
+	need(!pthread_create(&thread, NULL, another_user, NULL), "thread");
+	need(read(steps[0], &c, 1) == 1, "pipe");
 	checkpoint_task("threads", 0);
 	return 0;
+}
+
+static void map_ids(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	write_file(path, "0 0 1\n7 7 1\n");
+	need(write(steps[1], "x", 1) == 1, "pipe");
 }
 
 static int sharing(void *arg)
@@ -90,7 +117,10 @@ int main(int argc, char **argv)
 	pid_t pids[5];
 
 	test_init(argc, argv);
+	need(!pipe(steps) && !pipe(owned), "pipes");
 	pids[0] = fork_task(threads, NULL);
+	await_task("entered");
+	map_ids(pids[0]);
 	await_task("threads");
 	pids[1] = fork_task(sharing, (void *)CLONE_FS);
 	await_task("directories");

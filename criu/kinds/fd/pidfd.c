@@ -22,6 +22,7 @@
 #include "kinds/kinds.h"
 #include "run/describe.h"
 #include "run/dump.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 
 #define PIDFD_FLAG_NONBLOCK O_NONBLOCK
@@ -126,9 +127,10 @@ static int pidfd_save_target(struct dump *dump, const struct fd_probe *probe, pi
 	target = pid ? dump_find_task(dump, pid) : NULL;
 	if (target)
 		pidfd->nspid = target->t.pid;
-	else if (pid && pidfd_find_thread(dump, pid, &tid))
+	else if (pid && pidfd_find_thread(dump, pid, &tid)) {
 		pidfd->nspid = tid;
-	else if (pid)
+		dump_check_thread_referred(dump, probe, pid);
+	} else if (pid)
 		return pidfd_save_outside(dump, pid, pidfd);
 	else
 		dump_blocker(dump, probe->task, probe->fd,
@@ -193,8 +195,8 @@ static int pidfd_link(struct restore *r, struct file *file, void *state)
 		struct restore_thread *thread = restore_find_thread(r, pidfd->nspid);
 
 		if (thread && pidfd->flags & PIDFD_FLAG_THREAD)
-			thread->early = true;
-		else if (!restore_find_task(r, pidfd->nspid))
+			return restore_need_early(r, thread);
+		if (!restore_find_task(r, pidfd->nspid))
 			return fail(-EBADMSG, "files.img: file %u: pidfd of process %d, which is not in the images",
 				    file->id, pidfd->nspid);
 		return 0;

@@ -212,34 +212,34 @@ static int set_in_child(void *arg)
 	return err ? fail(err, "create a process in the pid namespace of the tree") : result;
 }
 
-static int finish(const struct restore_task *init, int ns)
+static int finish(const struct restore *r, const struct restore_task *init, int ns)
 {
 	struct finish f = { .entry = init->init_of };
 	int result = 0, err;
 
-	if (ns < 0 || !f.entry || (!f.entry->has_pid_max && !f.entry->has_memfd_noexec))
+	if (ns < 0 || !f.entry || (!f.entry->has_pid_max && !f.entry->has_memfd_noexec && !r->tool.moved_last_pid))
 		return 0;
 	f.tools_pid_max = inode_of(PID_MAX);
 	err = ns_run_in(&ns, 1, set_in_child, &f, &result);
 	return err ? fail(err, "enter the pid namespace of process %d", init->t.pid) : result;
 }
 
-static int finish_nested(const struct restore_task *init)
+static int finish_nested(const struct restore *r, const struct restore_task *init)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	int err = proc_open(init->t.host_pid, &proc);
 	_cleanup_close_ int ns = err ? err : proc_ns_open(&proc, PROC_NS_PID);
 
-	return ns < 0 ? fail(ns, "open /proc/%d/ns/pid", init->t.host_pid) : finish(init, ns);
+	return ns < 0 ? fail(ns, "open /proc/%d/ns/pid", init->t.host_pid) : finish(r, init, ns);
 }
 
 int pid_settings_finish(struct restore *r)
 {
 	struct restore_task *rt;
-	int err = finish(restore_task_of(r->plan.tree.root), r->tool.pid_ns);
+	int err = finish(r, restore_task_of(r->plan.tree.root), r->tool.pid_ns);
 
 	restore_for_each_task(rt, r)
 		if (!err && rt->starts_pid_ns && rt->t.state != TASK_DEAD && rt->init_of)
-			err = finish_nested(rt);
+			err = finish_nested(r, rt);
 	return err;
 }

@@ -33,6 +33,11 @@ int pages_load(struct wire_task *task);
 int threads_start(struct wire_task *task);
 /* Creates one of them early. */
 int thread_start(struct wire_thread *thread);
+struct clone_args;
+/* turns.c: creates one that has numbers which its process may not choose; @args: with all of its numbers. It runs @fn(@thread). */
+int turn_start(struct wire_thread *thread, struct clone_args *args, int (*fn)(void *thread));
+/* In that thread, first of all: does it stay? */
+bool turn_await_result(struct wire_thread *thread);
 /* Lets them set themselves up, and waits until all of them have. */
 int threads_set_up(struct wire_task *task);
 /* The task is ready: wakes the tool if it is the last one. */

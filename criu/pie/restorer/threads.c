@@ -121,12 +121,19 @@ void thread_name_entry(struct wire_thread *thread)
 	thread->filtered_entry = (uint64_t)filtered_go_on;
 }
 
+static bool takes_turns(const struct wire_task *task)
+{
+	return task->settable_levels < task->pid_levels;
+}
+
 static int thread_main(void *arg)
 {
 	struct wire_thread *thread = arg;
 	struct wire_task *task = (void *)thread->task;
 	int err;
 
+	if (takes_turns(task) && !turn_await_result(thread))
+		return 0;
 	while (!atomic_load(&task->threads_go))
 		sys_futex((void *)&task->threads_go, FUTEX_WAIT, 0, NULL, NULL, 0);
 	thread_name_entry(thread);
@@ -168,6 +175,8 @@ static int start_one(struct wire_task *task, struct wire_thread *thread)
 	};
 	long got;
 
+	if (takes_turns(task))
+		return turn_start(thread, &args, thread_main);
 	/* One that is created early does not know it yet. */
 	thread->has_tid_address = thread->clear_child_tid != 0;
 	if (thread->has_tid_address) {

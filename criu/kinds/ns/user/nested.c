@@ -4,8 +4,10 @@
  * may set pids, and whoever enters a user namespace has one thread, and shares its directories with nobody.
  */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 #include "internal.h"
+#include "kernel/last_pid.h"
 #include "run/user_ns.h"
 #include "util/log.h"
 
@@ -56,6 +58,25 @@ static void check_sharing(struct dump *dump, const struct dump_task *task)
 	}
 }
 
+/* They are created with those of the first one, which may have no number inside. */
+static void check_threads(struct dump *dump, const struct dump_task *task)
+{
+	const struct proc_status *first = &task->threads[0].status;
+
+	for (size_t i = 1; i < task->nr_threads; i++) {
+		const struct proc_status *st = &task->threads[i].status;
+
+		if (!memcmp(st->uid, first->uid, sizeof(st->uid)) && !memcmp(st->gid, first->gid, sizeof(st->gid)) &&
+		    st->groups.n == first->groups.n &&
+		    (!st->groups.n || !memcmp(st->groups.v, first->groups.v, st->groups.n * sizeof(st->groups.v[0]))))
+			continue;
+		dump_blocker(
+			dump, task, -1,
+			"lives in another user namespace than the root of the tree, and its thread %d is another user, or in other groups, than its first one: that is not supported",
+			task->threads[i].id.tid);
+	}
+}
+
 void user_check_nested(struct dump *dump, const struct dump_task *task, const struct ns *tree)
 {
 	const struct ns *user = task->ns[NS_USER];
@@ -74,10 +95,11 @@ void user_check_nested(struct dump *dump, const struct dump_task *task, const st
 			dump, task, -1,
 			"lives in a user namespace in one that belongs to user %u, not to the user of this program: that is not supported",
 			above->owner);
-	if (user_has_threads(dump, task))
+	if (user_has_threads(dump, task) && !last_pid_can_be_set())
 		dump_blocker(
 			dump, task, -1,
-			"has threads, and lives in another user namespace than the root of the tree: their tids cannot be restored; that is not supported");
+			"has threads, and lives in another user namespace than the root of the tree: their tids cannot be restored, as /proc/sys/kernel/ns_last_pid cannot be written here (CONFIG_CHECKPOINT_RESTORE): that is not supported");
+	check_threads(dump, task);
 	check_sharing(dump, task);
 }
 
@@ -182,16 +204,33 @@ static int check_parents(const struct restore *r, const struct ns *user, pid_t p
 	return 0;
 }
 
+static bool has_ids_of(const CredsEntry *a, const CredsEntry *b)
+{
+	return a->uid == b->uid && a->euid == b->euid && a->suid == b->suid && a->fsuid == b->fsuid &&
+	       a->gid == b->gid && a->egid == b->egid && a->sgid == b->sgid && a->fsgid == b->fsgid &&
+	       a->n_groups == b->n_groups &&
+	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)));
+}
+
+/* They are created when the process has entered its user namespace, where it cannot take on ids from outside. */
+static const char *why_not_threads(const struct restore_task *rt)
+{
+	for (size_t i = 1; i < rt->nr_threads; i++)
+		if (!has_ids_of(rt->threads[i].core->thread_core->creds, rt->core->thread_core->creds))
+			return "lived in another user namespace than the root of the tree, and had threads of other users or groups";
+	return NULL;
+}
+
 int user_link_nested(struct restore *r, const struct restore_task *rt)
 {
 	const char *what = NULL;
 
 	if (restore_enters_late(r))
 		what = "lived in another user namespace than the root of the tree, whose own does not own its pid namespace";
-	else if (rt->nr_threads > 1)
-		what = "had threads, and lived in another user namespace than the root of the tree";
 	else if (!rt->fs_owner || !rt->mm_owner || restore_is_vm_peer(rt))
 		what = "lived in another user namespace than the root of the tree, and shared its directories or memory";
+	else
+		what = why_not_threads(rt);
 	return what ? fail(-EOPNOTSUPP, "process %d %s: that is not supported", rt->t.pid, what) :
 		      check_parents(r, rt->ns[NS_USER], rt->t.pid);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "internal.h"
+#include "kernel/last_pid.h"
 #include "kernel/ns_user.h"
 #include "run/untrusted.h"
 #include "run/user_ns.h"
@@ -123,11 +124,6 @@ static int check_late_task(const struct restore *r, const struct restore_task *r
 {
 	if (rt->t.state == TASK_DEAD)
 		return 0;
-	if (rt->nr_threads > 1)
-		return fail(
-			-EOPNOTSUPP,
-			"process %d has threads, and its user namespace does not own its pid namespace: that is not supported",
-			rt->t.pid);
 	if (!rt->fs_owner)
 		return fail(
 			-EOPNOTSUPP,
@@ -148,6 +144,18 @@ static void warn_undumpable(struct restore *r)
 				rt->t.pid);
 }
 
+static int check_thread_numbers(const struct restore *r, const struct restore_task *rt)
+{
+	const unsigned levels = rt->t.pid_ns ? rt->t.pid_ns->depth + 1 : 1;
+
+	if (rt->nr_threads < 2 || restore_settable_levels(r, rt) == levels || last_pid_can_be_set())
+		return 0;
+	return fail(
+		-EOPNOTSUPP,
+		"process %d has threads, and its user namespace does not own its pid namespace: their tids cannot be restored, as /proc/sys/kernel/ns_last_pid cannot be written here (CONFIG_CHECKPOINT_RESTORE)",
+		rt->t.pid);
+}
+
 int user_link(struct restore *r)
 {
 	const struct ns *user = restore_user_ns(r);
@@ -155,9 +163,12 @@ int user_link(struct restore *r)
 	int err = 0;
 
 	warn_undumpable(r);
-	restore_for_each_task(rt, r)
+	restore_for_each_task(rt, r) {
+		if (!err)
+			err = check_thread_numbers(r, rt);
 		if (!err && restore_is_nested_in_user_ns(r, rt))
 			err = user_link_nested(r, rt);
+	}
 	if (err || !user)
 		return err;
 	if (!restore_enters_late(r))

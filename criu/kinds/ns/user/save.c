@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "internal.h"
+#include "kernel/last_pid.h"
 #include "kernel/proc_pid.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -118,8 +119,8 @@ static int read_state(struct dump *dump, struct ns *ns)
 }
 
 /*
- * Only a user namespace that owns the pid namespace may set pids there: threads are created by tasks that have entered it, and
- * one with threads, or whose directories are shared, cannot enter it.
+ * Only a user namespace that owns the pid namespace may set pids there: threads are created by tasks that have entered it, with
+ * the tool's help (restore/turns.c), and one whose directories are shared cannot enter it.
  */
 static void check_entering(struct dump *dump, const struct dump_task *task, const struct ns *tree)
 {
@@ -127,10 +128,10 @@ static void check_entering(struct dump *dump, const struct dump_task *task, cons
 
 	if (task->ns[NS_USER] != tree || user_sets_pids(dump))
 		return;
-	if (user_has_threads(dump, task))
+	if (user_has_threads(dump, task) && !last_pid_can_be_set())
 		dump_blocker(
 			dump, task, -1,
-			"has threads and its own user namespace, which does not own the pid namespace of the root of the tree: their tids cannot be restored; that is not supported (it is with unshare --user --pid)");
+			"has threads and its own user namespace, which does not own the pid namespace of the root of the tree: their tids cannot be restored, as /proc/sys/kernel/ns_last_pid cannot be written here (CONFIG_CHECKPOINT_RESTORE): that is not supported (it is with unshare --user --pid)");
 	if (task->t.sid == task->t.pid && task->stat.tty_nr)
 		dump_blocker(
 			dump, task, -1,
