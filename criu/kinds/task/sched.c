@@ -15,6 +15,7 @@
 #include "memory/memory.h"
 #include "pie/sched_attr.h"
 #include "run/dump.h"
+#include "run/obstacles.h"
 #include "run/restore.h"
 #include "run/user_ns.h"
 #include "sched_clamps.h"
@@ -33,6 +34,7 @@ enum {
 	RT_PRIO_MAX = 99,
 	MASK_BYTES = 1024, /* 8192 CPUs */
 	IOPRIO_CLASS_SHIFT = 13,
+	IOPRIO_CLASS_REALTIME = 1,
 	IOPRIO_CLASS_MAX = 3,
 	UTIL_MAX = 1024,
 	CORE_GET = 0, /* PR_SCHED_CORE_GET */
@@ -212,6 +214,46 @@ static void note_inherited(const struct fresh_child *f, const struct restore_tas
 		w->inherited |= INHERITED_MEMPOLICY;
 }
 
+/* Without the capability: what the tool has itself, and its limits allow. */
+static bool may_have_nice(int nice)
+{
+	struct rlimit limit;
+
+	if (nice >= getpriority(PRIO_PROCESS, 0))
+		return true;
+	return !getrlimit(RLIMIT_NICE, &limit) && (limit.rlim_cur >= 40 || nice >= 20 - (int)limit.rlim_cur);
+}
+
+static bool may_have_policy(int policy, uint32_t priority)
+{
+	struct sched_param own = { 0 };
+	struct rlimit limit;
+
+	if (policy == POLICY_DEADLINE)
+		return false;
+	if (policy != SCHED_FIFO && policy != SCHED_RR)
+		return true;
+	if (!getrlimit(RLIMIT_RTPRIO, &limit) && limit.rlim_cur >= priority)
+		return true;
+	return (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == policy && !sched_getparam(0, &own) &&
+	       own.sched_priority >= (int)priority;
+}
+
+static int check_rights(struct restore *r, pid_t tid, const ThreadCoreEntry *e)
+{
+	const struct rights *tool = &r->tool.rights;
+
+	if (rights_may(tool, RIGHT_SCHEDULE))
+		return 0;
+	if (e->has_sched_nice && !may_have_nice(e->sched_nice))
+		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: the nice value %d", tid, e->sched_nice);
+	if (e->has_sched_policy && !may_have_policy((int)e->sched_policy, e->has_sched_prio ? e->sched_prio : 0))
+		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: scheduling policy %u", tid, e->sched_policy);
+	if (e->has_ioprio && e->ioprio >> IOPRIO_CLASS_SHIFT == IOPRIO_CLASS_REALTIME)
+		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: the I/O priority 0x%x", tid, e->ioprio);
+	return 0;
+}
+
 static int sched_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
 {
 	const ThreadCoreEntry *e = thread->core->thread_core;
@@ -235,6 +277,8 @@ static int sched_load_thread(struct restore *r, struct restore_task *task, struc
 		return core_refuse(tid, "thread_core.sched_util_min %u, sched_util_max %u", e->sched_util_min,
 				   e->sched_util_max);
 	int err = check_rt(tid, e);
+	if (!err)
+		err = restore_goes_on(r, check_rights(r, tid, e));
 	err = err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_SCHED);
 	/* The question costs more than a few calls. */
 	if (!err && r->plan.tids.n >= WORTH_ASKING)
