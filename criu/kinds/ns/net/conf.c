@@ -53,14 +53,27 @@ static int set_number(SysctlEntry *entry, const char *text)
 	return 0;
 }
 
-static int save_file(struct dump *dump, int family, const char *which, const struct conf_name *name, SysctlEntry *entry)
+/* Where the files of a device are, of `all` or of `default`. */
+struct conf_dir {
+	int family, fd;
+	const char *which;
+};
+
+static int open_dir(int family, const char *which, struct conf_dir *ret)
+{
+	char path[PATH_ROOM];
+	int err = str_format(path, sizeof(path), "%s/conf/%s", conf_families[family].dir, which);
+
+	*ret = (struct conf_dir){ family, err ? err : net_sysctl_dir(path), which };
+	/* None of its files exists. */
+	return ret->fd >= 0 || ret->fd == -ENOENT ? 0 : fail(ret->fd, "open /proc/sys/net/%s", path);
+}
+
+static int save_file(struct dump *dump, const struct conf_dir *dir, const struct conf_name *name, SysctlEntry *entry)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	char path[PATH_ROOM];
-	int err = str_format(path, sizeof(path), "%s/conf/%s/%s", conf_families[family].dir, which, name->name);
+	int err = dir->fd < 0 ? dir->fd : net_sysctl_read_at(dir->fd, name->name, &text);
 
-	if (!err)
-		err = net_sysctl_read(path, &text);
 	/* This kernel does not have it, or the secret has not been set. */
 	if (err == -ENOENT || (err == -EIO && name->how == CONF_TEXT))
 		return 0;
@@ -70,7 +83,9 @@ static int save_file(struct dump *dump, int family, const char *which, const str
 	} else if (!err) {
 		err = set_number(entry, text.data);
 	}
-	return err ? fail(err, "read /proc/sys/net/%s", path) : 0;
+	return err ? fail(err, "read /proc/sys/net/%s/conf/%s/%s", conf_families[dir->family].dir, dir->which,
+			  name->name) :
+		     0;
 }
 
 static int new_list(struct dump *dump, int family, struct conf_list *ret, SysctlEntry **ret_entries)
@@ -94,10 +109,26 @@ static int new_list(struct dump *dump, int family, struct conf_list *ret, Sysctl
 int conf_save_files(struct dump *dump, int family, const char *which, struct conf_list *ret)
 {
 	SysctlEntry *entries;
+	struct conf_dir dir = { .fd = -1 };
 	int err = new_list(dump, family, ret, &entries);
 
+	if (!err)
+		err = open_dir(family, which, &dir);
 	for (size_t i = 0; !err && i < ret->n; i++)
-		err = save_file(dump, family, which, &conf_families[family].names[i], &entries[i]);
+		err = save_file(dump, &dir, &conf_families[family].names[i], &entries[i]);
+	cleanup_close(&dir.fd);
+	return err;
+}
+
+static int save_text(struct dump *dump, int family, const char *device, const struct conf_name *name,
+		     SysctlEntry *entry)
+{
+	struct conf_dir dir;
+	int err = open_dir(family, device, &dir);
+
+	if (!err)
+		err = save_file(dump, &dir, name, entry);
+	cleanup_close(&dir.fd);
 	return err;
 }
 
@@ -116,7 +147,7 @@ int conf_save_device(struct dump *dump, int family, const char *device, const st
 		const struct conf_name *name = &conf_families[family].names[i];
 
 		if (name->how == CONF_TEXT) {
-			err = save_file(dump, family, device, name, &entries[i]);
+			err = save_text(dump, family, device, name, &entries[i]);
 		} else if (name->index < array->n) {
 			entries[i].has_iarg = true;
 			entries[i].iarg = value_in(array, name);

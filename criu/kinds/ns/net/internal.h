@@ -61,6 +61,9 @@ int conf_fill_more(struct restore *r, int family, const char *device, const stru
 
 /* Reads a file below /proc/sys/net: without the newline. -ENOENT, -EACCES, ... not logged. */
 int net_sysctl_read(const char *path, struct buf *ret);
+/* The same for many in one directory, of which the kernel then does not look up the whole path for each: a descriptor, or a negative errno. */
+int net_sysctl_dir(const char *path);
+int net_sysctl_read_at(int dir, const char *name, struct buf *ret);
 /* With --weak-sysctls, failure is only a warning. */
 int net_sysctl_write(struct restore *r, const char *path, const char *value);
 int net_sysctls_save(struct dump *dump, NetnsEntry *entry);

@@ -66,11 +66,12 @@ static int add(struct sysctls *s, const char *path, const char *value)
 	return 0;
 }
 
-/* Files that only trigger something, or have no value yet, cannot be read. */
-static int save_one(struct sysctls *s, const char *path)
+/* Files that only trigger something, or have no value yet, cannot be read. @dir: that of @path. */
+static int save_one(struct sysctls *s, int dir, const char *path)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	int err = is_saved_otherwise(path) ? -ENOENT : net_sysctl_read(path, &text);
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	int err = is_saved_otherwise(path) ? -ENOENT : net_sysctl_read_at(dir, name, &text);
 
 	if (err == -ENOENT || err == -EACCES || err == -EPERM || err == -EIO || err == -EOPNOTSUPP)
 		return 0;
@@ -93,14 +94,20 @@ static bool is_of_neighbours(const char *path)
 static int save_conf_of_device(struct sysctls *s, const char *path)
 {
 	const char *family = path[3] == '4' ? "ipv4/conf/default/" : "ipv6/conf/default/";
+	_cleanup_close_ int dir = net_sysctl_dir(path);
 	int err = 0;
 
+	/* The device is gone: what it is listed for in other places finds that. */
+	if (dir == -ENOENT)
+		return 0;
+	if (dir < 0)
+		return fail(dir, "open /proc/sys/net/%s", path);
 	for (size_t i = s->conf_first; !err && i < s->conf_end; i++) {
 		char name[PATH_ROOM];
 
 		err = str_format(name, sizeof(name), "%s/%s", path, s->entry->sysctl[i]->path + strlen(family));
 		if (!err && !is_saved_otherwise(name))
-			err = save_one(s, name);
+			err = save_one(s, dir, name);
 	}
 	return err;
 }
@@ -149,7 +156,7 @@ static int save_dir(struct sysctls *s, const char *path, int depth)
 		if (err)
 			return fail(err, "list sysctl net/%s", path);
 		if (e->d_type != DT_DIR)
-			err = save_one(s, name);
+			err = save_one(s, fd, name);
 		else
 			err = save_subdir(s, name, path, depth);
 	}

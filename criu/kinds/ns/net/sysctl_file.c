@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files below /proc/sys/net: those of the namespace of the process that looks them up. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include "internal.h"
 #include "util/fds.h"
@@ -16,14 +17,17 @@ static void cut_newline(struct buf *text)
 		text->data[--text->len] = '\0';
 }
 
-int net_sysctl_read(const char *path, struct buf *ret)
+int net_sysctl_dir(const char *path)
 {
-	char full[PATH_ROOM];
-	int err = str_format(full, sizeof(full), ROOT "%s", path);
+	return open_fmt(proc_root(), O_PATH | O_DIRECTORY | O_CLOEXEC, ROOT "%s", path);
+}
+
+int net_sysctl_read_at(int dir, const char *name, struct buf *ret)
+{
+	int err;
 
 	ret->len = 0;
-	if (!err)
-		err = read_record(proc_root(), full, ret);
+	err = read_record(dir, name, ret);
 	if (err < 0)
 		return err;
 	/* An empty file has no buffer. */
@@ -33,6 +37,14 @@ int net_sysctl_read(const char *path, struct buf *ret)
 	ret->data[ret->len] = '\0';
 	cut_newline(ret);
 	return 0;
+}
+
+int net_sysctl_read(const char *path, struct buf *ret)
+{
+	char full[PATH_ROOM];
+	int err = str_format(full, sizeof(full), ROOT "%s", path);
+
+	return err ? err : net_sysctl_read_at(proc_root(), full, ret);
 }
 
 int net_sysctl_write(struct restore *r, const char *path, const char *value)
