@@ -26,6 +26,7 @@ static const struct kernel_value values[] = {
 	VALUE("sas_ss_sp", altstack_sp),
 	VALUE("sas_ss_size", altstack_size),
 	VALUE("sas_ss_flags", altstack_flags),
+	{ 0, "task_struct", "thread.tls_array", TO(tls), true },
 	VALUE("cred", same.cred),
 	VALUE("real_cred", same.real_cred),
 	VALUE("io_context", same.io_context),
@@ -85,6 +86,17 @@ static int find_level(const struct kernel_tasks_reader *r, uint64_t *ret)
 	return err ? err : kernel_memory_field(&r->mem, at, r->at.pid_level, 4, ret);
 }
 
+static void add_value(struct kernel_tasks_reader *r, struct kernel_thread *thread, size_t nr)
+{
+	const struct kernel_value *v = &values[nr];
+	void *to = (char *)thread + v->to;
+
+	if (r->thread_values[nr] >= 0)
+		kernel_batch_add(&r->batch, thread->task + (uint64_t)r->thread_values[nr], to, v->len);
+	else
+		memset(to, 0xff, v->len); /* as unlike all others as possible */
+}
+
 int kernel_threads_read(struct kernel_tasks_reader *r, const struct kernel_task *leader, struct kernel_thread *threads,
 			size_t n)
 {
@@ -99,8 +111,7 @@ int kernel_threads_read(struct kernel_tasks_reader *r, const struct kernel_task 
 		return err;
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(values); j++)
-			kernel_batch_add(&r->batch, threads[i].task + (uint64_t)r->thread_values[j],
-					 (char *)&threads[i] + values[j].to, values[j].len);
+			add_value(r, &threads[i], j);
 	err = kernel_batch_run(&r->batch);
 	for (size_t i = 0; !err && i < n; i++) {
 		struct kernel_thread *t = &threads[i];

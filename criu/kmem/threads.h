@@ -20,6 +20,7 @@ struct kernel_thread {
 	uint64_t cgroups; /* its set; as in struct kernel_task */
 	uint64_t clear_child_tid, timer_slack_ns, robust_list, altstack_sp, altstack_size;
 	uint32_t altstack_flags, pdeath_signal, personality;
+	uint64_t tls[3]; /* of x86, as in its descriptor table: all 0, if there are none */
 	uint64_t pid; /* intermediate pointer */
 	int32_t tid; /* as seen by the caller */
 	struct kernel_thread_same same;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TLS entries of the descriptor table (set_thread_area), of two threads; fs and gs base by arch_prctl.
+ * TLS entries of the descriptor table (set_thread_area), of two threads; fs and gs base by arch_prctl. With so many others
+ * that the dump reads the state of threads from kernel memory, where it can (dump/alike_threads.c).
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -76,6 +77,15 @@ static void *thread(void *arg)
 	return NULL;
 }
 
+enum { OTHERS = 100 };
+
+static void *other(void *arg)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t t;
@@ -85,6 +95,10 @@ int main(int argc, char **argv)
 	if (set_entry(12, 0x12000000, 0x112))
 		test_skip("no set_thread_area");
 	need(!set_entry(14, 0x14000000, 0x114), "entry 14");
+	for (int i = 0; i < OTHERS; i++) {
+		need(!pthread_create(&t, NULL, other, NULL), "thread %d", i);
+		pthread_detach(t);
+	}
 	pthread_create(&t, NULL, thread, NULL);
 	await_task("thread");
 	if (checkpoint_here())

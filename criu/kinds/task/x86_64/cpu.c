@@ -122,9 +122,18 @@ static UserX86RegsEntry *save_regs(struct dump *dump, const struct compel_regs *
 	return e;
 }
 
-/* Only programs that make 32-bit system calls have any; the image always contains the three entries. */
-static int save_tls(struct dump *dump, pid_t tid, ThreadInfoX86 *ti)
+static bool has_no_tls(const struct dump_thread *thread)
 {
+	const struct kernel_thread *k = thread->kernel;
+
+	return k && !k->tls[0] && !k->tls[1] && !k->tls[2];
+}
+
+/* Only programs that make 32-bit system calls have any; the image always contains the three entries. */
+static int save_tls(struct dump *dump, const struct dump_thread *thread, ThreadInfoX86 *ti)
+{
+	const bool none = has_no_tls(thread);
+
 	ti->tls = dump_alloc(dump, NR_TLS * sizeof(*ti->tls));
 	if (!ti->tls)
 		return -ENOMEM;
@@ -135,7 +144,8 @@ static int save_tls(struct dump *dump, pid_t tid, ThreadInfoX86 *ti)
 		if (!t)
 			return -ENOMEM;
 		/* A kernel without 32-bit support has no such call: then the entry is empty. */
-		ptrace(GET_THREAD_AREA, tid, (void *)(FIRST_TLS_ENTRY + i), &desc);
+		if (!none)
+			ptrace(GET_THREAD_AREA, thread->id.host_tid, (void *)(FIRST_TLS_ENTRY + i), &desc);
 		user_desc_t__init(t);
 		t->entry_number = FIRST_TLS_ENTRY + (uint32_t)i;
 		t->base_addr = desc.base_addr;
@@ -177,7 +187,7 @@ static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dum
 			    thread->cpu.xsave_len);
 	ti->fpregs = fp;
 	ti->clear_tid_addr = thread->parasite.clear_child_tid;
-	if (save_tls(dump, thread->id.host_tid, ti))
+	if (save_tls(dump, thread, ti))
 		return no_memory("TLS entries");
 	save_faults(&thread->parasite.arch, core->thread_core);
 	core->thread_info = ti;
