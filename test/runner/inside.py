@@ -36,7 +36,8 @@ class Kind:
         os.chmod(self.work, 0o777)
         if not os.path.exists(self.spec["binary"]):
             raise Failed(f"{self.spec['binary']} is not built")
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TEST": "1", "HOME": "/root", "LANG": "C"}
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TEST": "1", "HOME": "/root", "LANG": "C",
+               **self.spec.get("env", {})}
         if self.variant.startswith("broken"):
             env["TEST_BREAK"] = self.variant[6:]
         self.pid = self.flavour.start([self.spec["binary"], self.work], f"{self.top}/out", env)

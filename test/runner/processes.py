@@ -17,6 +17,8 @@ class Skipped(Exception):
 
 
 statuses = {}
+# How many times as long as usual to wait for anything: a machine that is emulated is slow.
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
 
 
 def reap():
@@ -56,6 +58,7 @@ def start(argv, out, cwd="/", session=True, env=None):
 
 
 def wait_for(cond, what, seconds=50):
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     pause = 0.001
     while True:
