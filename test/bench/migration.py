@@ -89,9 +89,10 @@ def incremental(bench, row, median):
         os.mkdir(last)
         firsts.append(bench.run("pre-dump", "-D", first, "-t", str(target.pid), "--track-mem"))
         target.write_an_eighth()
-        lasts.append(bench.run("dump", "-D", last, "-t", str(target.pid), "--prev-images-dir", "../first"))
+        lasts.append(bench.run("dump", "-D", last, "-t", str(target.pid), "--prev-images-dir", "../first", "--leave-running"))
         bench.images = last
         frozen.append(bench.frozen())
+        target.proc.kill()
         target.gone()
         restores.append(bench.restore())
         target.end()
