@@ -7,6 +7,7 @@
 #include "kinds/fd/anon.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
+#include "kmem/eventfd_mode.h"
 #include "run/describe.h"
 #include "run/dump.h"
 #include "util/fds.h"
@@ -14,6 +15,49 @@
 static bool eventfd_claims(const struct fd_probe *probe)
 {
 	return fd_is_anon(probe, "eventfd");
+}
+
+/* kind_data of a dump, on kernels that do not show it; @err: why it cannot be used. */
+struct mode {
+	struct eventfd_reader *reader;
+	int err;
+};
+
+static void close_reader(void *reader)
+{
+	eventfd_reader_close(reader);
+}
+
+static struct mode *mode_of(struct dump *dump)
+{
+	struct mode *mode = *dump_kind_data(dump, &eventfd_kind);
+
+	if (mode)
+		return mode;
+	mode = *dump_kind_data(dump, &eventfd_kind) = dump_alloc(dump, sizeof(*mode));
+	if (!mode)
+		return NULL;
+	mode->err = eventfd_reader_open(&mode->reader);
+	if (!mode->err && arena_defer(&dump->arena, close_reader, mode->reader) < 0) {
+		eventfd_reader_close(mode->reader);
+		mode->err = -ENOMEM;
+	}
+	return mode;
+}
+
+static bool is_semaphore(struct dump *dump, const struct fd_probe *probe, int shown)
+{
+	const struct mode *mode;
+	bool semaphore = false;
+
+	if (shown >= 0)
+		return shown;
+	mode = mode_of(dump);
+	if (!mode || mode->err || eventfd_is_semaphore(mode->reader, probe->local, &semaphore))
+		log_warn(
+			"%s: neither /proc nor BPF tells whether it is a semaphore (EFD_SEMAPHORE): it is restored as a counter; Linux 6.5 tells",
+			probe->link);
+	return semaphore;
 }
 
 static int eventfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
@@ -41,9 +85,7 @@ static int eventfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	efd->id = entry->id;
 	efd->flags = probe->flags;
 	efd->counter = item->eventfd.count;
-	if (item->eventfd.semaphore < 0)
-		log_debug("this kernel does not report whether an eventfd is a semaphore: assuming that it is not");
-	efd->has_semaphore = efd->semaphore = item->eventfd.semaphore > 0;
+	efd->has_semaphore = efd->semaphore = is_semaphore(dump, probe, item->eventfd.semaphore);
 	entry->efd = efd;
 	return 0;
 }
