@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "memory/aio.h"
+#include "memory/direct_io.h"
 #include "memory/feed.h"
 #include "memory/lazy.h"
 #include "memory/lazy_rule.h"
@@ -307,6 +308,8 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	}
 	if (!err)
 		err = fill_ios(r, wire, source);
+	if (!err)
+		direct_io_for_restorer(r, wire);
 	if (!err)
 		err = fill_mm_map(r, rt, wire);
 	if (!err)

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/pagemap.h"
+#include "memory/direct_io.h"
 #include "memory/page_sink.h"
 #include "util/array.h"
 #include "util/crc32c.h"
@@ -32,6 +33,7 @@ struct image_sink {
 	pthread_mutex_t lock; /* of the space below */
 	uint64_t bytes, reserved; /* at most needed; up to where there is space */
 	uint64_t used;
+	_Atomic bool direct; /* past the page cache */
 	bool summed;
 	uint32_t *sums; /* of each page of the content */
 };
@@ -109,6 +111,13 @@ static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 	if (s->sums)
 		crc32c_pages(batch->data, batch->len / PAGE_SZ, s->sums + batch->offset / PAGE_SZ);
 	err = pwrite_full(s->pages.fd, batch->data, batch->len, (off_t)(s->pages.base + batch->offset));
+	if (err == -EINVAL && s->direct) {
+		s->direct = false;
+		direct_io_end(s->pages.fd);
+	}
+	/* The other thread may have ended it. */
+	if (err == -EINVAL)
+		err = pwrite_full(s->pages.fd, batch->data, batch->len, (off_t)(s->pages.base + batch->offset));
 	return err < 0 ? fail(err, "write the pages image") : 0;
 }
 
@@ -204,9 +213,12 @@ int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct
 		.sink.ops = &image_sink_ops, .dir = dump->dir, .pages.fd = -1, .summed = dump->opts->page_checksums
 	};
 	err = dir_error(s, pagemap_create(s->dir, type, id, &s->map, &s->pages));
-	if (err)
+	if (err) {
 		discard(&s->sink);
-	else
-		*ret_sink = &s->sink;
-	return err;
+		return err;
+	}
+	if (dump->opts->image_io_mode == IMAGE_IO_DIRECT && s->pages.base % PAGE_SZ == 0)
+		s->direct = direct_io_begin(s->pages.fd);
+	*ret_sink = &s->sink;
+	return 0;
 }

@@ -36,7 +36,6 @@
 #define VALUE(how, c, n, a, cmds, in, fn, of_rpc, text) { ROW(true, c, n, cmds, in), AS_VALUE(how, fn, a, text), of_rpc }
 #define LATER_FLAG(c, n, cmds, in, field, of_rpc, text) { ROW(false, c, n, cmds, in), AS_FLAG(field, text), of_rpc }
 #define LATER_STRING(c, n, a, cmds, in, field, of_rpc, text) { ROW(false, c, n, cmds, in), AS_STRING(field, a, text), of_rpc }
-#define LATER_MODE(n, a, cmds, in, field, list, of_rpc, text) { ROW(false, 0, n, cmds, in), AS_MODE(field, list, a, text), of_rpc }
 #define LATER_VALUE(how, c, n, a, cmds, in, fn, of_rpc, text) { ROW(false, c, n, cmds, in), AS_VALUE(how, fn, a, text), of_rpc }
 
 #define DUMPS (CMD_DUMP | CMD_PRE_DUMP)
@@ -114,7 +113,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "skip-dontdump", CMD_DUMP, MEMORY, skip_dontdump, NO_RPC, "do not save private memory that the program has marked with MADV_DONTDUMP: it is zeros after a restore"),
 	VALUE(HANDLER, 0, "exclude-memory", "PID:START-END", CMD_DUMP, MEMORY, value_exclude_memory, NO_RPC, "do not save this private memory (hexadecimal addresses of whole pages), as it has secrets: it is zeros after a restore"),
 	LATER_VALUE(HANDLER, 0, "decompress-threads", "N", RESTORE, MEMORY, value_decompress_threads, NO_RPC, "threads that decompress the pages of one process (always 1)"),
-	LATER_MODE("image-io-mode", "writeback|direct", CMD_BOTH, MEMORY, image_io_mode, image_io_modes, NO_RPC, "whether pages images are written and read through the page cache"),
+	MODE("image-io-mode", "writeback|direct", CMD_BOTH, MEMORY, image_io_mode, image_io_modes, NO_RPC, "direct: write and read pages of processes past the page cache, where the file system can (default: writeback)"),
 	VALUE(OPTIONAL, 0, "stream", "-", CMD_BOTH, MEMORY, value_stream, NO_RPC, "send or receive all images: - through standard output or input; default: through an image streamer with a socket in the images directory"),
 
 	/* -- network -- */

@@ -81,6 +81,21 @@ static int validate_share_pages(struct request *req)
 				      "incremental images cannot refer to pages of another process");
 }
 
+static int validate_direct(struct request *req)
+{
+	const struct options *opts = &req->opts;
+	const char *other = opts->stream      ? "--stream" :
+			    opts->page_server ? "--page-server" :
+			    opts->compress    ? "--compress" :
+						NULL;
+
+	if (opts->image_io_mode != IMAGE_IO_DIRECT || !other)
+		return 0;
+	return request_refuse(req, "--image-io-mode direct and %s are mutually exclusive: %s", other,
+			      opts->stream || opts->page_server ? "no pages images are written or read here" :
+								  "compressed pages are not aligned");
+}
+
 /* What is excluded is in no images at all. */
 static int validate_excluded(struct request *req)
 {
@@ -130,6 +145,8 @@ static int validate_dump(struct request *req)
 	err = validate_share_pages(req);
 	if (!err)
 		err = validate_excluded(req);
+	if (!err)
+		err = validate_direct(req);
 	if (err)
 		return err;
 	if (opts->leave_running && opts->leave_stopped)
@@ -218,6 +235,8 @@ static int validate_restore(struct request *req)
 
 	if (!err)
 		err = validate_cgroup_roots(req);
+	if (!err)
+		err = validate_direct(req);
 	if (err)
 		return err;
 
