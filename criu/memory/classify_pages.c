@@ -120,16 +120,16 @@ static int classify_kept(const struct dump_task *dt, const VmaEntry *vma, const 
 static int classify_region(const struct dump_task *dt, const VmaEntry *vma, const struct page_region *region,
 			   page_run_fn fn, void *arg)
 {
-	const struct excluded_ranges *not = &dt->memory->excluded;
+	const struct excluded_ranges *left_out = &dt->memory->excluded;
 	struct page_region part = *region;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < not ->n && not ->v[i].start < region->end; i++) {
-		if (not ->v[i].end <= part.start)
+	for (size_t i = 0; !err && i < left_out->n && left_out->v[i].start < region->end; i++) {
+		if (left_out->v[i].end <= part.start)
 			continue;
-		part.end = not ->v[i].start;
+		part.end = left_out->v[i].start;
 		err = classify_kept(dt, vma, &part, fn, arg);
-		part.start = not ->v[i].end;
+		part.start = left_out->v[i].end;
 		part.end = region->end;
 	}
 	return err ? err : classify_kept(dt, vma, &part, fn, arg);
