@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Unit tests of the module image: `make image-check` builds and runs them, with any BUILD. Fuzzing needs clang: `make
 # image-fuzz` runs each target for FUZZ_SECONDS.
-IMAGE_MODULE_SRC   := $(wildcard criu/image/*.c) criu/util/arena.c criu/util/fds.c criu/util/crc32c.c criu/util/proc_root.c $(wildcard criu/util/$(ARCH)/*.c) criu/util/hash.c criu/util/str.c
+IMAGE_MODULE_SRC   := $(wildcard criu/image/*.c) criu/util/arena.c criu/util/array.c criu/util/fds.c criu/util/crc32c.c criu/util/uuid.c criu/util/proc_root.c $(wildcard criu/util/$(ARCH)/*.c) criu/util/hash.c criu/util/str.c
 IMAGE_MODULE_OBJS  := $(IMAGE_MODULE_SRC:%.c=$(BUILD)/obj/%.o)
 IMAGE_TEST_HELPERS := test/unit/image_helper.c test/unit/memory_store_helper.c
 IMAGE_TEST_SRC   := $(filter-out $(IMAGE_TEST_HELPERS),$(wildcard test/unit/image_*.c))

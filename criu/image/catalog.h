@@ -115,6 +115,7 @@ enum image_id_format {
 	X(PIDFD, "pidfd", NO_ID, ".img", COMMON, 0x54435556, pidfd_entry, pidfd_entry)                                 \
 	X(CHECKSUMS, "checksums", NO_ID, ".img", COMMON, 0x43524333, checksums_entry, checksums_entry)                 \
 	X(PAGE_CHECKSUMS, "checksums-pages", NO_ID, ".img", COMMON, 0x43524334, checksums_entry, checksums_entry)      \
+	X(SENT_PAGES, "sent-pages-", DEC, ".img", COMMON, 0x43524335, sent_pages_entry, sent_pages_entry)              \
 	X(STATS_DUMP, "stats-dump", NO_ID, "", SERVICE, 0x57093306, stats_entry, stats_entry)                          \
 	X(STATS_RESTORE, "stats-restore", NO_ID, "", SERVICE, 0x57093306, stats_entry, stats_entry)                    \
 	X(IRMAP_CACHE, "irmap-cache", NO_ID, "", SERVICE, 0x57004059, irmap_cache_entry, irmap_cache_entry)

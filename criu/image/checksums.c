@@ -86,7 +86,7 @@ static uint32_t own_sum(const ChecksumsEntry *entry)
 		sum = crc32c(sum, &size, sizeof(size));
 		sum = crc32c(sum, &crc, sizeof(crc));
 	}
-	return sum;
+	return entry->run_id ? crc32c(sum, entry->run_id, strlen(entry->run_id) + 1) : sum;
 }
 
 int checksums_read(struct image_store *store, enum image_type type, struct checksums *sums)
@@ -100,6 +100,8 @@ int checksums_read(struct image_store *store, enum image_type type, struct check
 	image_name(type, 0, name);
 	if (entry->own != own_sum(entry) || entry->base.n_unknown_fields)
 		return image_store_fail(store, -EBADMSG, "%s is damaged: its own checksum is wrong", name);
+	if (entry->run_id)
+		snprintf(sums->run_id, sizeof(sums->run_id), "%s", entry->run_id);
 	for (size_t i = 0; !err && i < entry->n_images; i++) {
 		const ImageChecksum *image = entry->images[i];
 
@@ -130,6 +132,8 @@ int checksums_write(struct image_store *store, enum image_type type, const struc
 	}
 	entry.n_images = sums->n;
 	entry.images = list;
+	if (sums->run_id[0])
+		entry.run_id = (char *)sums->run_id;
 	entry.own = own_sum(&entry);
 	return image_write_single(store, type, 0, &entry.base);
 }

@@ -8,6 +8,7 @@
 #include "image/catalog.h"
 #include "image/store.h"
 #include "util/hash.h"
+#include "util/uuid.h"
 
 struct checksum {
 	char name[IMAGE_NAME_MAX];
@@ -22,6 +23,7 @@ struct checksum {
 struct checksums {
 	struct checksum *v;
 	size_t n, cap;
+	char run_id[UUID_SIZE]; /* checksums-pages.img: of the dump that they are of; "": not known */
 	struct hash
 		by_key; /* of type and id -> index; of those whose keys collide, all but the last are found by search */
 };

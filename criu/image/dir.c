@@ -27,6 +27,7 @@ static int dir_begin(struct image_store *store, bool beside)
 	dir->nr_files = 0;
 	dir->beside = beside;
 	dir->holds = dir->part = false;
+	dir->run = (struct uuid){ 0 };
 	image_set_clear(&dir->held);
 	return 0;
 }
@@ -39,6 +40,11 @@ static void dir_hold(struct image_store *store)
 static void dir_part(struct image_store *store)
 {
 	dir_of(store)->replaces = dir_of(store)->part = true;
+}
+
+static void dir_set_run(struct image_store *store, const struct uuid *run)
+{
+	dir_of(store)->run = *run;
 }
 
 int image_dir_distrust(struct image_store *store, uid_t owner)
@@ -62,6 +68,7 @@ static const struct image_store_ops dir_ops = {
 	.has = dir_has,
 	.for_each = dir_for_each,
 	.use_checksums = dir_use_sums,
+	.has_checksum = dir_has_sum,
 	.verify = dir_verify,
 	.verify_all = dir_verify_all,
 	.mark_freed = dir_mark_freed,
@@ -74,6 +81,7 @@ static const struct image_store_ops dir_ops = {
 	.begin = dir_begin,
 	.hold = dir_hold,
 	.part = dir_part,
+	.set_run = dir_set_run,
 	.create = dir_create,
 	.append = dir_append,
 	.finish = dir_finish,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The file `pages-freed` in a directory says that pages of its images have been freed, which would be read as zeros. It has
- * the run that made those images: if they are replaced later, it does not matter any more.
+ * the run that made those images, or has sent them to a page server, one in a line: if they are replaced later, it does not matter any
+ * more.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,33 +32,54 @@ static int run_id(struct image_store *store, char ret_id[static ID_MAX])
 	return err;
 }
 
+/* "": no page server has written here, or it does not know for whom. */
+static int server_run_id(struct image_store *store, char ret_id[static ID_MAX])
+{
+	struct checksums sums = { 0 };
+	int err = checksums_read(store, IMAGE_PAGE_CHECKSUMS, &sums);
+
+	snprintf(ret_id, ID_MAX, "%s", sums.run_id);
+	checksums_free(&sums);
+	return err == -ENOENT ? 0 : err;
+}
+
+static int write_ids(int dir, const char *text)
+{
+	_cleanup_close_ int fd =
+		openat(dir, FREED_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : write_full(fd, text, strlen(text));
+}
+
 int dir_mark_freed(struct image_store *store)
 {
 	struct dir_store *dir = dir_of(store);
-	_cleanup_close_ int fd = -1;
-	char id[ID_MAX];
+	char id[ID_MAX] = "", server_id[ID_MAX] = "", text[2 * ID_MAX + 2];
 	int err = dir->marked_freed ? 0 : run_id(store, id);
 
+	if (!err && !dir->marked_freed)
+		err = server_run_id(store, server_id);
 	if (err || dir->marked_freed)
 		return err;
-	dir->marked_freed = !id[0];
-	if (!id[0])
+	dir->marked_freed = true;
+	if (!id[0] && !server_id[0])
 		return 0;
-	fd = openat(dir->fd, FREED_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	err = fd < 0 ? -errno : write_full(fd, id, strlen(id));
+	/* Both: it cannot be known here whether they will be put together. */
+	snprintf(text, sizeof(text), "%s%s%s", id, id[0] && server_id[0] ? "\n" : "", server_id);
+	err = write_ids(dir->fd, text);
+	dir->marked_freed = !err;
 	if (err)
 		return dir_fail(dir, err, "create %s, which says that pages have been freed: %s", FREED_NAME,
 				strerror(-err));
-	dir->marked_freed = true;
 	return 0;
 }
 
 bool dir_is_freed(struct image_store *store)
 {
 	_cleanup_close_ int fd = openat(dir_of(store)->fd, FREED_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char id[ID_MAX], freed[ID_MAX] = "";
+	char id[ID_MAX], freed[2 * ID_MAX + 2] = "";
 
-	if (fd < 0 || read_full(fd, freed, sizeof(freed) - 1) <= 0)
+	if (fd < 0 || read_full(fd, freed, sizeof(freed) - 1) <= 0 || run_id(store, id) || !id[0])
 		return false;
-	return !run_id(store, id) && !strcmp(id, freed);
+	return strstr(freed, id);
 }

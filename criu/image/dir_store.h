@@ -52,6 +52,7 @@ struct dir_store {
 	bool replaces; /* there is an older dump here, or the images are a part of one: they have temporary names */
 	bool made_parent; /* the link `parent` */
 	bool beside, part; /* of a dump: image_store_begin_beside(), image_store_part() */
+	struct uuid run; /* image_store_set_run() */
 	struct dir_file *files;
 	size_t nr_files, cap_files;
 	bool holds;
@@ -99,7 +100,8 @@ int dir_write_held(struct dir_store *dir);
 
 /* dir_sums.c */
 int dir_write_sums(struct dir_store *dir);
-int dir_use_sums(struct image_store *store);
+int dir_use_sums(struct image_store *store, const char *run_id);
+bool dir_has_sum(const struct image_store *store, enum image_type type, uint64_t id);
 int dir_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 int dir_verify_all(struct image_store *store);
 

@@ -44,6 +44,8 @@ int dir_write_sums(struct dir_store *dir)
 		err = amend(dir, &sums);
 	if (!err)
 		err = collect(dir, &sums);
+	if (dir->part && !uuid_is_zero(&dir->run))
+		uuid_format(&dir->run, sums.run_id);
 	if (!err)
 		err = checksums_write(&dir->store, type, &sums);
 	checksums_free(&sums);
@@ -52,19 +54,58 @@ int dir_write_sums(struct dir_store *dir)
 
 /* ---- reading ---- */
 
-int dir_use_sums(struct image_store *store)
+static bool has_page_maps(const struct checksums *sums)
+{
+	for (size_t i = 0; i < sums->n; i++)
+		if (sums->v[i].type == IMAGE_PAGEMAP || sums->v[i].type == IMAGE_SHMEM_PAGEMAP)
+			return true;
+	return false;
+}
+
+static int add_server_sums(struct dir_store *dir, const struct checksums *theirs)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < theirs->n; i++) {
+		const struct checksum *from = &theirs->v[i];
+
+		if (checksums_find(&dir->sums, from->type, from->id))
+			continue;
+		err = checksums_put(&dir->sums, from->name, from->size, from->crc);
+		if (!err)
+			checksums_find(&dir->sums, from->type, from->id)->optional = true;
+	}
+	return err ? dir_fail(dir, err, "list of checksums: %s", strerror(-err)) : 0;
+}
+
+/* A page server may have served another dump in this directory, before or after this one: then they are not looked at. */
+static int use_server_sums(struct dir_store *dir, const char *run_id)
+{
+	struct checksums theirs = { 0 };
+	int err = 0;
+
+	if (run_id && !has_page_maps(&dir->sums) && dir_exists(dir, PAGE_CHECKSUMS_NAME))
+		err = checksums_read(&dir->store, IMAGE_PAGE_CHECKSUMS, &theirs);
+	if (!err && theirs.n && !strcmp(theirs.run_id, run_id))
+		err = add_server_sums(dir, &theirs);
+	checksums_free(&theirs);
+	return err;
+}
+
+int dir_use_sums(struct image_store *store, const char *run_id)
 {
 	struct dir_store *dir = dir_of(store);
-	int err = 0;
+	int err;
 
 	if (dir->sums.n || !dir_exists(dir, CHECKSUMS_NAME))
 		return 0;
-	/* The other ones first: what the dump wrote itself counts. */
-	if (dir_exists(dir, PAGE_CHECKSUMS_NAME))
-		err = checksums_read(store, IMAGE_PAGE_CHECKSUMS, &dir->sums);
-	for (size_t i = 0; i < dir->sums.n; i++)
-		dir->sums.v[i].optional = true;
-	return err ? err : checksums_read(store, IMAGE_CHECKSUMS, &dir->sums);
+	err = checksums_read(store, IMAGE_CHECKSUMS, &dir->sums);
+	return err ? err : use_server_sums(dir, run_id);
+}
+
+bool dir_has_sum(const struct image_store *store, enum image_type type, uint64_t id)
+{
+	return checksums_find(&dir_of((struct image_store *)store)->sums, type, id);
 }
 
 static int compare(struct dir_store *dir, struct checksum *sum, uint64_t size, uint32_t crc)

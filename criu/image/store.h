@@ -16,6 +16,7 @@
 
 #include "image/catalog.h"
 #include "image/error.h"
+#include "util/uuid.h"
 
 struct image_store;
 
@@ -61,10 +62,13 @@ int image_store_open(struct image_store *store, enum image_type type, uint64_t i
 
 /*
  * A store may keep checksums of its images (a directory does, image/checksums.h). From now on, images that have one are
- * verified when they are read. No effect where there are none.
+ * verified when they are read. No effect where there are none. @run_id: of the dump; those of a page server are only used
+ * if they are of the same (NULL: never).
  */
 bool image_store_has_checksums(const struct image_store *store);
-int image_store_use_checksums(struct image_store *store);
+int image_store_use_checksums(struct image_store *store, const char *run_id);
+/* Has this image a checksum? */
+bool image_store_has_checksum(const struct image_store *store, enum image_type type, uint64_t id);
 /* -EBADMSG: these are not the bytes of the image that was written. */
 int image_store_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 /* All images with checksums that have not been verified yet: -EBADMSG if one is damaged, or missing. */
@@ -90,6 +94,8 @@ void image_store_hold(struct image_store *store);
  * end of the transaction, and pages images are counted from @last_pages_id + 1.
  */
 void image_store_part(struct image_store *store, uint32_t last_pages_id);
+/* The dump that those are of: for their checksums. */
+void image_store_set_run(struct image_store *store, const struct uuid *run);
 /* Removes a finished image of this transaction, so that it can be written again. -ENOENT: there is none. */
 int image_store_drop(struct image_store *store, enum image_type type, uint64_t id);
 /*

@@ -75,6 +75,12 @@ void image_store_unlock(struct image_store *store)
 		store->ops->unlock(store);
 }
 
+void image_store_set_run(struct image_store *store, const struct uuid *run)
+{
+	if (store->ops->set_run)
+		store->ops->set_run(store, run);
+}
+
 void image_store_part(struct image_store *store, uint32_t last_pages_id)
 {
 	store->last_pages_id = last_pages_id;
@@ -99,9 +105,14 @@ bool image_store_has_checksums(const struct image_store *store)
 	return store->ops->verify;
 }
 
-int image_store_use_checksums(struct image_store *store)
+int image_store_use_checksums(struct image_store *store, const char *run_id)
 {
-	return store->ops->use_checksums ? store->ops->use_checksums(store) : 0;
+	return store->ops->use_checksums ? store->ops->use_checksums(store, run_id) : 0;
+}
+
+bool image_store_has_checksum(const struct image_store *store, enum image_type type, uint64_t id)
+{
+	return store->ops->has_checksum && store->ops->has_checksum(store, type, id);
 }
 
 int image_store_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len)

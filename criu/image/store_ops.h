@@ -30,7 +30,8 @@ struct image_store_ops {
 	int (*for_each)(struct image_store *store,
 			int (*fn)(struct image_store *store, enum image_type type, uint64_t id, void *arg), void *arg);
 	/* Optional: NULL if there are no checksums. image_store_use_checksums(), image_store_verify(), image_store_verify_all() */
-	int (*use_checksums)(struct image_store *store);
+	int (*use_checksums)(struct image_store *store, const char *run_id);
+	bool (*has_checksum)(const struct image_store *store, enum image_type type, uint64_t id);
 	int (*verify)(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 	int (*verify_all)(struct image_store *store);
 	/* Optional: NULL if no pages of the store can be freed. image_store_mark_freed(), image_store_is_freed() */
@@ -48,6 +49,7 @@ struct image_store_ops {
 	/* Optional: if it makes a difference for the store. */
 	void (*hold)(struct image_store *store);
 	void (*part)(struct image_store *store);
+	void (*set_run)(struct image_store *store, const struct uuid *run);
 	/*
 	 * Optional: NULL if images can only be written sequentially.
 	 * Creates an image that the caller writes at any offset from its base on: pages. It is complete, and has its

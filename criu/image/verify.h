@@ -11,5 +11,7 @@
 static inline int image_use_checksums(struct image_store *dir, const InventoryEntry *inventory)
 {
 	/* Either is sufficient: one of them may be what is damaged. */
-	return inventory->origin || inventory->has_checksums ? image_store_use_checksums(dir) : 0;
+	return inventory->origin || inventory->has_checksums ?
+		       image_store_use_checksums(dir, inventory->dump_criu_run_id) :
+		       0;
 }

@@ -2,12 +2,13 @@
 /* Selects the sink that a dump writes its pages to. */
 #include "memory/memory.h"
 #include "memory/page_sink.h"
+#include "memory/tracking.h"
 #include "transport/client.h"
 
 int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink)
 {
 	if (dump->opts->page_server)
-		return server_sink_open(*dump->page_client, type, id, ret_sink);
+		return server_sink_open(dump, type, id, ret_sink);
 	if (dump->opts->compress)
 		return compress_sink_open(dump, type, id, ret_sink);
 	if (image_store_sequential(dump->dir))
@@ -17,12 +18,15 @@ int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct 
 
 int memory_connect_server(struct dump *dump)
 {
+	int err = 0;
+
 	if (!dump->opts->page_server)
 		return 0;
-	if (!*dump->page_client)
-		return page_client_new(dump->opts, dump->signal_fd, dump->page_client);
-	page_client_set_stop(*dump->page_client, dump->signal_fd);
-	return 0;
+	if (*dump->page_client)
+		page_client_set_stop(*dump->page_client, dump->signal_fd);
+	else
+		err = page_client_new(dump->opts, dump->signal_fd, dump->page_client);
+	return err ? err : track_ask_server(dump);
 }
 
 int memory_finish_server(struct dump *dump)

@@ -50,7 +50,7 @@ struct page_sink_ops {
 /* open_sink.c; @type is IMAGE_PAGEMAP or IMAGE_SHMEM_PAGEMAP. */
 int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 /* server_sink.c */
-int server_sink_open(struct page_client *client, enum image_type type, uint64_t id, struct page_sink **ret_sink);
+int server_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 /* image_sink.c */
 int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/sent_pages.h"
 #include "memory/kept_runs.h"
 #include "memory/page_sink.h"
 #include "memory/turns.h"
@@ -23,7 +24,10 @@ ARRAY_OF(headers, struct message_bytes);
 
 struct server_sink {
 	struct page_sink sink;
+	struct dump *dump;
 	struct page_client *client;
+	uint64_t pid; /* 0: what is sent need not be known later */
+	struct sent_runs sent;
 	struct turns turns; /* its lock is also that of: */
 	struct kept_runs runs;
 	/* Of the thread whose turn it is. */
@@ -82,6 +86,8 @@ static int add_header(struct server_sink *s, const struct page_run *run)
 {
 	struct message_bytes header;
 
+	if (s->pid && sent_runs_add(&s->sent, run->start, run->end))
+		return fail(-ENOMEM, "list of pages");
 	page_client_encode_run(s->client, header_flags(run), run->start, (run->end - run->start) / PAGE_SZ, header.v);
 	/* The array may move: addresses are set at the end. */
 	return array_add(&s->headers, header) ||
@@ -156,8 +162,16 @@ static void discard(struct page_sink *sink)
 	kept_runs_free(&s->runs);
 	array_free(&s->pieces);
 	array_free(&s->headers);
+	array_free(&s->sent);
 	turns_free(&s->turns);
 	free(s);
+}
+
+static int write_sent(struct server_sink *s)
+{
+	int err = sent_pages_write(s->dump->dir, s->pid, s->dump->run_id, &s->sent);
+
+	return err ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
 /* Runs without content follow the last batch. */
@@ -171,6 +185,8 @@ static int finish(struct page_sink *sink)
 		err = page_run_has_content(&run) ? fail(-EIO, "pages are missing") : add_header(s, &run);
 	if (!err)
 		err = send_pieces(s);
+	if (!err && s->pid)
+		err = write_sent(s);
 	discard(sink);
 	return err;
 }
@@ -185,16 +201,21 @@ static const struct page_sink_ops server_sink_ops = {
 	.discard = discard,
 };
 
-int server_sink_open(struct page_client *client, enum image_type type, uint64_t id, struct page_sink **ret_sink)
+int server_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink)
 {
 	struct server_sink *s = calloc(1, sizeof(*s));
+	struct uuid run;
 	int err;
 
 	if (!s)
 		return fail(-ENOMEM, "pages for the page server");
-	*s = (struct server_sink){ .sink.ops = &server_sink_ops, .client = client };
+	*s = (struct server_sink){ .sink.ops = &server_sink_ops, .dump = dump, .client = *dump->page_client };
+	/* For the next dump, if there may be one that leaves pages out. */
+	s->pid = type == IMAGE_PAGEMAP && dump->opts->track_mem ? id : 0;
 	turns_init(&s->turns);
-	err = page_client_open_image(client, message_dst(type == IMAGE_PAGEMAP ? MESSAGE_TASK : MESSAGE_SEGMENT, id));
+	uuid_parse(dump->run_id, &run);
+	err = page_client_open_image(s->client, message_dst(type == IMAGE_PAGEMAP ? MESSAGE_TASK : MESSAGE_SEGMENT, id),
+				     &run);
 	if (err)
 		discard(&s->sink);
 	else

@@ -106,8 +106,8 @@ static int load_parent(struct dump *dump, struct dump_task *dt, const struct tra
 
 	if (!t->parent || !t->parent_run_id[0] || !tracker || strcmp(tracker->run_id, t->parent_run_id))
 		return 0;
-	err = pagemap_load(t->parent, IMAGE_PAGEMAP, (uint64_t)dt->t.pid, &dt->memory->track->parent);
-	return err == -ENOENT ? 0 : err < 0 ? fail(err, "previous images: %s", image_store_error(t->parent)) : 0;
+	err = track_load_parent(dump, (uint64_t)dt->t.pid, &dt->memory->track->parent);
+	return err == -ENOENT ? 0 : err;
 }
 
 static int set_up(struct dump *dump, struct dump_task *dt)

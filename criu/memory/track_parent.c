@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "image/lineage.h"
 #include "image/reader.h"
+#include "image/verify.h"
 #include "inventory.pb-c.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
@@ -31,7 +32,9 @@ static int read_inventory(struct dump *dump, struct tracking *t)
 	t->parent_uptime = entry->dump_uptime;
 	if (entry->dump_criu_run_id && strlen(entry->dump_criu_run_id) == RUN_ID_SIZE - 1)
 		memcpy(t->parent_run_id, entry->dump_criu_run_id, RUN_ID_SIZE);
-	return 0;
+	err = image_use_checksums(t->parent, entry);
+	t->parent_is_summed = !err && image_store_has_checksum(t->parent, IMAGE_INVENTORY, 0);
+	return err ? fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent)) : 0;
 }
 
 int track_open_parent(struct dump *dump)
@@ -58,14 +61,15 @@ int track_open_parent(struct dump *dump)
 	return err ? fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent)) : 0;
 }
 
-static int has_pages_of(struct tracking *t, pid_t pid)
+static bool has_image(struct tracking *t, enum image_type type, pid_t pid)
 {
 	struct image_extent extent;
-	int err = image_store_open(t->parent, IMAGE_PAGEMAP, (uint64_t)pid, &extent);
 
-	if (!err && extent.fd >= 0)
-		close(extent.fd);
-	return err;
+	/* What cannot be opened is there. */
+	if (image_store_open(t->parent, type, (uint64_t)pid, &extent) == -ENOENT)
+		return false;
+	cleanup_close(&extent.fd);
+	return true;
 }
 
 int track_check_parent(struct dump *dump)
@@ -83,15 +87,15 @@ int track_check_parent(struct dump *dump)
 			-ESRCH,
 			"--prev-images-dir %s: process %d has started after these images were made: they are of another one",
 			path, root->t.host_pid);
-	if (has_pages_of(t, root->t.pid) == -ENOENT && dump->opts->page_server)
-		return fail(
-			-EOPNOTSUPP,
-			"--prev-images-dir %s: there is no pagemap-%d.img: a dump whose previous pages are on a page server is not implemented; pre-dump to a directory",
-			path, root->t.pid);
-	if (has_pages_of(t, root->t.pid) == -ENOENT)
+	if (!has_image(t, IMAGE_PAGEMAP, root->t.pid) && !has_image(t, IMAGE_SENT_PAGES, root->t.pid))
 		return fail(-ESRCH,
 			    "--prev-images-dir %s: there is no pagemap-%d.img: the images are of another process", path,
 			    root->t.pid);
+	if (!has_image(t, IMAGE_PAGEMAP, root->t.pid) && !dump->opts->page_server)
+		return fail(
+			-EOPNOTSUPP,
+			"--prev-images-dir %s: the pages of these images are on a page server: copy its images there, or send these with --page-server, too",
+			path);
 	log_warn(
 		"--prev-images-dir %s: writes of process %d have not been tracked since these images were made (%s): its memory is saved as a whole",
 		path, root->t.host_pid,

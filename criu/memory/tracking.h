@@ -63,11 +63,19 @@ struct tracking {
 	/* The previous images: NULL if there are none. */
 	struct image_store *parent;
 	char parent_run_id[RUN_ID_SIZE]; /* "": of another program */
+	bool parent_is_summed; /* their checksums say which images belong to them */
 	uint64_t parent_uptime; /* when they were made: microseconds of CLOCK_BOOTTIME */
 };
 
 /* track_parent.c: the link, the lock, the inventory. */
 int track_open_parent(struct dump *dump);
+/* track_server.c: if pages are sent to a server: has it the previous images, too? Before anything is frozen. */
+int track_ask_server(struct dump *dump);
+/*
+ * The pages of a process in the previous images, or, if these are sent to a server, in its previous images. -ENOENT: there are none; other
+ * errors are logged.
+ */
+int track_load_parent(const struct dump *dump, uint64_t pid, struct pagemap **ret_map);
 /* Are those images of this tree? Warns if they are of no use. */
 int track_check_parent(struct dump *dump);
 /* Closes what is known of a task. */

@@ -63,6 +63,12 @@ void images_free(struct images *images)
 	pagemap_free(steal_ptr(&images->parent));
 	image_store_close(steal_ptr(&images->store));
 	hash_free(&images->received);
+	page_map_runs_free(&images->parent_runs);
+}
+
+void images_set_run(struct images *images, const struct uuid *run)
+{
+	image_store_set_run(images->store, run);
 }
 
 bool images_is_open(const struct images *images, enum image_type type, uint64_t id)
@@ -120,20 +126,50 @@ static int find_parent(struct images *images, struct image_store **ret)
 	return err == -ENOENT ? err : store_error(images, err);
 }
 
-int images_in_parent(struct images *images, enum image_type type, uint64_t id, bool *ret_has)
+static int parent_error(struct image_store *parent, int err)
+{
+	return fail(err, "the parent directory: %s", image_store_error(parent));
+}
+
+int images_in_parent(struct images *images, enum image_type type, uint64_t id, enum images_parent *ret)
 {
 	struct image_store *parent;
 	struct image_extent extent;
 	int err = find_parent(images, &parent);
 
-	*ret_has = false;
+	*ret = IMAGES_LACK;
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	err = image_store_open(parent, type, id, &extent);
 	if (err)
-		return err == -ENOENT ? 0 : fail(err, "the parent directory: %s", image_store_error(parent));
+		return err == -ENOENT ? 0 : parent_error(parent, err);
 	cleanup_close(&extent.fd);
-	*ret_has = true;
+	*ret = IMAGES_HAVE;
+	return 0;
+}
+
+int images_parent_of(struct images *images, enum image_type type, uint64_t id, const struct uuid *run,
+		     enum images_parent *ret)
+{
+	struct image_store *parent;
+	char wanted[UUID_SIZE];
+	bool matches;
+	int err = images_in_parent(images, type, id, ret);
+
+	if (err || *ret != IMAGES_HAVE)
+		return err;
+	err = find_parent(images, &parent);
+	if (err)
+		return err;
+	if (!images->knows_parent_runs)
+		err = page_map_runs_read(parent, &images->parent_runs);
+	images->knows_parent_runs = !err;
+	uuid_format(run, wanted);
+	if (!err)
+		err = page_map_runs_match(&images->parent_runs, type, id, wanted, &matches);
+	if (err)
+		return parent_error(parent, err);
+	*ret = matches ? IMAGES_HAVE : IMAGES_OTHER;
 	return 0;
 }
 

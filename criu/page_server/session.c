@@ -79,7 +79,7 @@ static int parse_target(const struct message *m, enum image_type *ret_type, uint
 static int serve_open(struct session *s, const struct message *m)
 {
 	enum image_type type;
-	bool has_parent = false;
+	enum images_parent has = IMAGES_LACK;
 	uint64_t id;
 	int err = parse_target(m, &type, &id);
 
@@ -88,22 +88,43 @@ static int serve_open(struct session *s, const struct message *m)
 	if (err)
 		return err;
 	s->nr_images++;
+	if (m->mark == MESSAGE_MARK_RUN)
+		images_set_run(s->images, &(struct uuid){ m->nr_pages, m->vaddr });
 	if (m->command == MESSAGE_OPEN)
 		return 0;
-	err = images_in_parent(s->images, type, id, &has_parent);
-	return err ? err : answer(s, &(uint8_t){ has_parent }, 1);
+	err = images_in_parent(s->images, type, id, &has);
+	return err ? err : answer(s, &(uint8_t){ has == IMAGES_HAVE }, 1);
 }
 
+static int refuse_parent(enum image_type type, uint64_t id, const struct uuid *run)
+{
+	char name[IMAGE_NAME_MAX], wanted[UUID_SIZE];
+
+	image_name(type, id, name);
+	uuid_format(run, wanted);
+	return fail(-EBADMSG,
+		    "the parent directory: %s is not the one that the client's previous dump (%s) has sent: give "
+		    "--prev-images-dir the directory of that one",
+		    name, wanted);
+}
+
+/* A client that leaves pages out must not get them from the images of another dump: the session ends when it has been told. */
 static int serve_parent(struct session *s, const struct message *m)
 {
+	const struct uuid run = { m->nr_pages, m->vaddr };
+	enum images_parent has = IMAGES_LACK;
 	enum image_type type;
-	bool has = false;
 	uint64_t id;
-	int err = parse_target(m, &type, &id);
+	int err = parse_target(m, &type, &id), told;
 
-	if (!err)
+	if (!err && m->mark == MESSAGE_MARK_RUN && !uuid_is_zero(&run))
+		err = images_parent_of(s->images, type, id, &run, &has);
+	else if (!err)
 		err = images_in_parent(s->images, type, id, &has);
-	return err ? err : answer_number(s, has);
+	if (err)
+		return err;
+	told = answer_number(s, has == IMAGES_OTHER ? MESSAGE_OTHER_PARENT : has == IMAGES_HAVE);
+	return told || has != IMAGES_OTHER ? told : refuse_parent(type, id, &run);
 }
 
 static int receive_content(struct session *s, uint64_t len)
@@ -273,7 +294,7 @@ static int receive_message(struct session *s, struct message *ret)
 		return lost(s, err, "a message");
 	message_decode(bytes, ret);
 	if (!s->begun)
-		s->ours = ret->mark == MESSAGE_MARK;
+		s->ours = message_is_ours(ret);
 	s->begun = true;
 	return 0;
 }

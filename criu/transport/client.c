@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/bits.h"
 #include "transport/endpoint.h"
 #include "util/log.h"
 
@@ -103,22 +104,53 @@ static int receive_number(struct page_client *client, const char *what, int32_t 
 	return 0;
 }
 
-/* Does the server's parent have pages of @dst? */
-static int ask_parent(struct page_client *client, uint64_t dst, bool *ret_has)
+static int send_questions(struct page_client *client, const uint64_t *dsts, size_t n, const struct uuid *run)
 {
-	const struct message m = { .command = MESSAGE_PARENT, .mark = MESSAGE_MARK, .dst = dst };
-	int32_t answer = 0;
-	int err = send_message(client, &m, false);
+	int err = 0;
 
-	if (!err)
-		err = receive_number(client, "PARENT", &answer);
-	*ret_has = answer == 1;
+	for (size_t i = 0; !err && i < n; i++) {
+		const struct message m = {
+			.command = MESSAGE_PARENT,
+			.mark = MESSAGE_MARK_RUN,
+			.nr_pages = run->high,
+			.vaddr = run->low,
+			.dst = dsts[i],
+		};
+
+		err = send_message(client, &m, i + 1 < n);
+	}
 	return err;
 }
 
-int page_client_open_image(struct page_client *client, uint64_t dst)
+/* Sent together: the time of a round trip counts once. The server's answers fit into its buffers. */
+#define QUESTIONS_AT_ONCE 256ul
+
+int page_client_ask_parent(struct page_client *client, const uint64_t *dsts, size_t n, const struct uuid *run,
+			   enum page_client_parent *ret)
 {
-	const struct message m = { .command = MESSAGE_OPEN, .mark = MESSAGE_MARK, .dst = dst };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < n; i++) {
+		int32_t answer = 0;
+
+		if (i % QUESTIONS_AT_ONCE == 0)
+			err = send_questions(client, dsts + i, MIN_OF(n - i, QUESTIONS_AT_ONCE), run);
+		if (!err)
+			err = receive_number(client, "PARENT", &answer);
+		ret[i] = answer == 1 ? PARENT_HAS : answer == MESSAGE_OTHER_PARENT ? PARENT_IS_OTHER : PARENT_LACKS;
+	}
+	return err;
+}
+
+int page_client_open_image(struct page_client *client, uint64_t dst, const struct uuid *run)
+{
+	const struct message m = {
+		.command = MESSAGE_OPEN,
+		.mark = MESSAGE_MARK_RUN,
+		.nr_pages = run->high,
+		.vaddr = run->low,
+		.dst = dst,
+	};
 
 	client->dst = dst;
 	client->nr_images++;
@@ -201,7 +233,8 @@ int page_client_new(const struct options *opts, int stop_fd, struct page_client 
 	log_info("connected to the page server %s", client->connection.peer);
 	/* Whether the server accepts our certificate is known when it answers; better before the tree is frozen. */
 	if (opts->tls)
-		err = ask_parent(client, message_dst(MESSAGE_TASK, 1), &(bool){ false });
+		err = page_client_ask_parent(client, &(uint64_t){ message_dst(MESSAGE_TASK, 1) }, 1,
+					     &(struct uuid){ 0 }, &(enum page_client_parent){ PARENT_LACKS });
 	if (err)
 		page_client_free(client);
 	else

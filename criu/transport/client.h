@@ -9,6 +9,7 @@
 
 #include "run/options.h"
 #include "transport/message.h"
+#include "util/uuid.h"
 
 struct page_client;
 
@@ -18,8 +19,13 @@ void page_client_set_stop(struct page_client *client, int stop_fd);
 /* Ends an unfinished session. NULL is allowed. */
 void page_client_free(struct page_client *client);
 
-/* Begins an image; the previous one ends. Does not wait for the server. */
-int page_client_open_image(struct page_client *client, uint64_t dst);
+/* For each of @n images: has the server's parent the one that the dump @run has sent? A number of enum page_client_parent. */
+enum page_client_parent { PARENT_LACKS, PARENT_HAS, PARENT_IS_OTHER };
+int page_client_ask_parent(struct page_client *client, const uint64_t *dsts, size_t n, const struct uuid *run,
+			   enum page_client_parent *ret);
+
+/* Begins an image of the dump @run; the previous one ends. Does not wait for the server. */
+int page_client_open_image(struct page_client *client, uint64_t dst, const struct uuid *run);
 
 /* The header of a run of the image that was begun last, to be sent; with PRESENT, its content has to follow. */
 void page_client_encode_run(struct page_client *client, uint16_t flags, uint64_t vaddr, uint64_t nr_pages,

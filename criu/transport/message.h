@@ -4,6 +4,7 @@
  * There is no handshake and no version.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #define MESSAGE_SIZE 32
@@ -48,6 +49,19 @@ struct message {
 #define MESSAGE_MARK_TELLS 0x326e6f6fu
 /* Like 0: everything is saved. The connection stays open until MESSAGE_COMPLETE; if it ends without, the dump has failed. */
 #define MESSAGE_SAVED_TELL_ME 1
+/*
+ * The same, in OPEN: nr_pages and vaddr are the id of the dump that sends (a UUID, the higher half first); and in PARENT: that of the
+ * previous one, which the images in the parent have to be of. 4.2 ignores these fields there.
+ */
+#define MESSAGE_MARK_RUN 0x326e6f70u
+/* An answer to such a PARENT, besides 0 and 1: it is an image of another dump. */
+#define MESSAGE_OTHER_PARENT 2
+
+/* Is the peer this program? */
+static inline bool message_is_ours(const struct message *m)
+{
+	return m->mark >= MESSAGE_MARK && m->mark <= MESSAGE_MARK_RUN;
+}
 
 void message_encode(const struct message *m, uint8_t to[MESSAGE_SIZE]);
 void message_decode(const uint8_t from[MESSAGE_SIZE], struct message *ret);

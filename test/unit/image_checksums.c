@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "image/dir.h"
+#include "image/page_map_runs.h"
 #include "image/pagemap.h"
 #include "image/verify.h"
 #include "inventory.pb-c.h"
@@ -23,9 +24,14 @@ static int write_pstree(struct image_store *dir, uint32_t pid)
 	return image_write_single(dir, IMAGE_PSTREE, 0, &entry.base);
 }
 
+#define RUN "01234567-89ab-cdef-0123-456789abcdef"
+#define OTHER_RUN "01234567-89ab-cdef-0123-456789abcdee"
+
 static int write_inventory(struct image_store *dir, bool checksums)
 {
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
+
+	entry.dump_criu_run_id = RUN;
 
 	entry.img_version = 2;
 	entry.has_checksums = entry.checksums = checksums;
@@ -203,19 +209,161 @@ static const char *test_beside(void)
 	return good(path);
 }
 
+/* What a page server writes; @run: NULL: not known. */
+static int serve(struct image_store *dir, const char *run, uint32_t pid)
+{
+	struct uuid uuid;
+	int err = image_store_begin(dir);
+
+	image_store_part(dir, 65536);
+	if (run && uuid_parse(run, &uuid))
+		image_store_set_run(dir, &uuid);
+	return err ?: write_pstree(dir, pid) ?: image_store_commit(dir);
+}
+
+static int write_inventory_alone(struct image_store *dir)
+{
+	return image_store_begin(dir) ?: write_inventory(dir, true) ?: image_store_commit(dir);
+}
+
 /* Those of a page server's images are in an image of their own; a later dump's own page maps count. */
 static const char *test_part(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
 	_cleanup_image_store_ struct image_store *dir = NULL;
 
-	EXPECT(!image_dir_open(path, &dir) && !image_store_begin(dir));
-	image_store_part(dir, 65536);
-	EXPECT(!write_pstree(dir, 4) && !image_store_commit(dir));
-	EXPECT(!image_store_begin(dir) && !write_inventory(dir, true) && !image_store_commit(dir));
+	EXPECT(!image_dir_open(path, &dir) && !serve(dir, RUN, 4) && !write_inventory_alone(dir));
 	EXPECT(!flip_bits(path, "pstree.img", 1));
+	EXPECT(!flip_bits(path, "checksums-pages.img", 1));
 	EXPECT(!dump(dir, false) && !good(path));
 	EXPECT(!flip_bits(path, "pstree.img", 1));
+	return NULL;
+}
+
+static int write_map(struct image_store *dir, uint64_t pid, uint64_t vaddr)
+{
+	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
+	struct image_extent pages;
+	int err = pagemap_create(dir, IMAGE_PAGEMAP, pid, &map, &pages);
+
+	if (!err) {
+		cleanup_close(&pages.fd);
+		err = pagemap_add(map, vaddr, 1, PAGEMAP_PARENT);
+	}
+	return err ?: pagemap_close(steal_ptr(&map));
+}
+
+/* Those that a server wrote for another dump are not compared with anything, whatever they are. */
+static const char *test_part_of_another(void)
+{
+	const char *runs[] = { OTHER_RUN, NULL };
+
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_scratch_ char *path = scratch_create();
+		_cleanup_image_store_ struct image_store *dir = NULL;
+		_cleanup_free_ uint8_t *buf = NULL;
+		char error[256];
+		size_t len;
+
+		EXPECT(!image_dir_open(path, &dir) && !serve(dir, runs[i], 4) && !write_inventory_alone(dir));
+		buf = slurp(path, "pstree.img", &len);
+		EXPECT(buf);
+		buf[len - 1] ^= 1;
+		spew(path, "pstree.img", buf, len);
+		EXPECT(verify(path, error, sizeof(error)) != -EBADMSG);
+	}
+	return NULL;
+}
+
+/* Nor those that are left where a dump has written its page maps itself, even if nothing can be read there. */
+static const char *test_left_by_a_server(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_store_ struct image_store *dir = NULL;
+	_cleanup_free_ uint8_t *buf = NULL;
+	size_t len;
+
+	EXPECT(!image_dir_open(path, &dir) && !serve(dir, RUN, 4));
+	EXPECT(!image_store_begin(dir) && !write_inventory(dir, true) && !write_pstree(dir, 5) &&
+	       !write_map(dir, 7, PAGE_SZ) && !image_store_commit(dir) && !good(path));
+	buf = slurp(path, "checksums-pages.img", &len);
+	EXPECT(buf);
+	spew(path, "checksums-pages.img", buf, len / 2);
+	return good(path);
+}
+
+static int unlink_in(const char *path, const char *name)
+{
+	char file[512];
+
+	snprintf(file, sizeof(file), "%s/%s", path, name);
+	return unlink(file);
+}
+
+/* Whose page map is it? */
+static const char *test_page_map_runs(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_store_ struct image_store *dir = NULL;
+	static const struct {
+		const char *what;
+		bool is_run, is_other;
+	} steps[] = {
+		{ "of a server", true, false },
+		{ "of a server, for another dump, beside the older inventory", false, true },
+		{ "of a dump, with what a server has left", true, false },
+		{ "of a server for the other dump again", false, true },
+		{ "of a server that does not know for whom, and no inventory", true, true },
+	};
+
+	EXPECT(!image_dir_open(path, &dir));
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct page_map_runs runs = { 0 };
+		struct uuid uuid;
+		bool is_run = false, is_other = false, is_there = true;
+
+		if (i == 4)
+			EXPECT(!unlink_in(path, "inventory.img"));
+		EXPECT(!image_store_begin(dir));
+		if (i != 2) {
+			image_store_part(dir, 65536);
+			if (i != 4 && uuid_parse(i == 0 ? RUN : OTHER_RUN, &uuid))
+				image_store_set_run(dir, &uuid);
+		} else {
+			EXPECT(!write_inventory(dir, true));
+		}
+		EXPECT(!write_map(dir, 7, (i + 1) * PAGE_SZ) && !image_store_commit(dir));
+		if (i == 0)
+			EXPECT(!write_inventory_alone(dir));
+		EXPECT(!page_map_runs_read(dir, &runs));
+		EXPECT(!page_map_runs_match(&runs, IMAGE_PAGEMAP, 7, RUN, &is_run));
+		EXPECT(!page_map_runs_match(&runs, IMAGE_PAGEMAP, 7, OTHER_RUN, &is_other));
+		EXPECT(!page_map_runs_match(&runs, IMAGE_PAGEMAP, 8, RUN, &is_there));
+		page_map_runs_free(&runs);
+		if (is_run != steps[i].is_run || is_other != steps[i].is_other || is_there)
+			return because("%s: %d %d %d", steps[i].what, is_run, is_other, is_there);
+	}
+	return NULL;
+}
+
+static const char *test_uuid(void)
+{
+	static const char *bad[] = { "",
+				     "0",
+				     RUN "0",
+				     "01234567-89ab-cdef-0123-456789abcdeg",
+				     "01234567089ab-cdef-0123-456789abcdef",
+				     "0123456--89ab-cdef-0123-456789abcdef",
+				     "01234567-89AB-cdef-0123-456789abcdef" };
+	char text[UUID_SIZE];
+	struct uuid uuid;
+
+	EXPECT(uuid_parse(RUN, &uuid) && uuid.high == 0x0123456789abcdef && uuid.low == 0x0123456789abcdef);
+	uuid_format(&uuid, text);
+	EXPECT(!strcmp(text, RUN));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (uuid_parse(bad[i], &uuid) || !uuid_is_zero(&uuid))
+			return because("%s is a UUID", bad[i]);
 	return NULL;
 }
 
@@ -245,6 +393,10 @@ int main(void)
 	run_case("replaced-by-criu", test_replaced_by_criu);
 	run_case("beside", test_beside);
 	run_case("part", test_part);
+	run_case("part-of-another", test_part_of_another);
+	run_case("left-by-a-server", test_left_by_a_server);
+	run_case("page-map-runs", test_page_map_runs);
+	run_case("uuid", test_uuid);
 	run_case("pages", test_pages);
 	return cases_failed();
 }

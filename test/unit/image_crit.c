@@ -97,8 +97,8 @@ static int write_image(struct image_store *dir, enum image_type type, unsigned i
 /* 3.17 has no decoder for these (checksums are ours; SIGNAL and BINFMT_MISC only a magic). */
 static bool crit_knows(enum image_type type)
 {
-	return type != IMAGE_CHECKSUMS && type != IMAGE_PAGE_CHECKSUMS && type != IMAGE_PIDFD &&
-	       type != IMAGE_BINFMT_MISC && type != IMAGE_SIGNAL && type != IMAGE_PSIGNAL;
+	return type != IMAGE_CHECKSUMS && type != IMAGE_PAGE_CHECKSUMS && type != IMAGE_SENT_PAGES &&
+	       type != IMAGE_PIDFD && type != IMAGE_BINFMT_MISC && type != IMAGE_SIGNAL && type != IMAGE_PSIGNAL;
 }
 
 /* crit's encoder fails on these payloads, even on CRIU's own. */

@@ -24,9 +24,10 @@ def crc32c(data, crc=0):
     return crc ^ 0xffffffff
 
 
-def _own(entries):
+def _own(record):
+    run_id = record["run_id"].encode() + b"\0" if "run_id" in record else b""
     return crc32c(b"".join(entry["name"].encode() + b"\0" + struct.pack("<QI", entry["size"], entry["crc32c"])
-                           for entry in entries))
+                           for entry in record["images"]) + run_id)
 
 
 def update(path, data):
@@ -43,7 +44,7 @@ def update(path, data):
         if not mine:
             continue
         mine[0].update(size=len(data), crc32c=crc32c(data))
-        record["own"] = _own(record["images"])
+        record["own"] = _own(record)
         with open(sums + ".new", "wb") as f:
             images.dump(img, f)
         os.rename(sums + ".new", sums)

@@ -185,6 +185,7 @@ handlers = {
     "STATS": Handler("stats_entry"),
     "CHECKSUMS": Handler("checksums_entry"),
     "PAGE_CHECKSUMS": Handler("checksums_entry"),
+    "SENT_PAGES": Handler("sent_pages_entry"),
     "IRMAP_CACHE": Handler("irmap_cache_entry"),
 }
 
