@@ -12,7 +12,11 @@
 #include "memory/kept_runs.h"
 #include "memory/page_sink.h"
 #include "memory/turns.h"
+#include "util/array.h"
+#include "util/crc32c.h"
 #include "util/log.h"
+
+ARRAY_OF(page_sums, uint32_t);
 
 struct ordered_sink {
 	struct page_sink sink;
@@ -21,6 +25,8 @@ struct ordered_sink {
 	struct image_writer *pages;
 	struct kept_runs runs;
 	struct turns turns;
+	bool summed; /* --page-checksums */
+	struct page_sums sums; /* of each page that was written */
 };
 
 static struct ordered_sink *ordered_of(struct page_sink *sink)
@@ -48,14 +54,26 @@ static int begin(struct page_sink *sink, uint64_t bytes)
 	return 0;
 }
 
+static int add_sums(struct ordered_sink *s, const void *pages, size_t n)
+{
+	if (array_reserve(&s->sums, n))
+		return fail(-ENOMEM, "checksums of pages");
+	crc32c_pages(pages, n, s->sums.v + s->sums.n);
+	s->sums.n += n;
+	return 0;
+}
+
 static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 {
 	struct ordered_sink *s = ordered_of(sink);
+	const size_t n = s->summed ? batch->len / PAGE_SZ : 0;
 	int err = turns_wait(&s->turns, batch->index);
 
 	if (err)
 		return err;
-	err = dir_error(s, image_write_raw(s->pages, batch->data, batch->len));
+	err = n ? add_sums(s, batch->data, n) : 0;
+	if (!err)
+		err = dir_error(s, image_write_raw(s->pages, batch->data, batch->len));
 	if (!err)
 		turns_end(&s->turns);
 	return err;
@@ -73,6 +91,7 @@ static void discard(struct page_sink *sink)
 	pagemap_discard(s->map);
 	image_discard(s->pages);
 	kept_runs_free(&s->runs);
+	array_free(&s->sums);
 	turns_free(&s->turns);
 	free(s);
 }
@@ -80,12 +99,22 @@ static void discard(struct page_sink *sink)
 static int write_page_map(struct ordered_sink *s)
 {
 	struct page_run run;
+	size_t page = 0;
 	int err = 0;
 
-	while (!err && kept_runs_next(&s->runs, UINT64_MAX, &run))
-		err = page_run_has_content(&run) ?
-			      pagemap_add(s->map, run.start, (run.end - run.start) / PAGE_SZ, page_run_flags(&run)) :
-			      page_run_add_entry(s->map, &run);
+	while (!err && kept_runs_next(&s->runs, UINT64_MAX, &run)) {
+		const uint64_t n = (run.end - run.start) / PAGE_SZ;
+
+		if (!page_run_has_content(&run)) {
+			err = page_run_add_entry(s->map, &run);
+			continue;
+		}
+		if (s->summed && page + n > s->sums.n)
+			return fail(-EIO, "pages are missing");
+		err = pagemap_add_summed(s->map, run.start, n, page_run_flags(&run),
+					 s->summed ? s->sums.v + page : NULL);
+		page += n;
+	}
 	return dir_error(s, err ? err : pagemap_close(steal_ptr(&s->map)));
 }
 
@@ -117,7 +146,9 @@ int ordered_sink_open(struct dump *dump, enum image_type type, uint64_t id, stru
 
 	if (!s)
 		return fail(-ENOMEM, "pages image");
-	*s = (struct ordered_sink){ .sink.ops = &ordered_sink_ops, .dir = dump->dir };
+	*s = (struct ordered_sink){ .sink.ops = &ordered_sink_ops,
+				    .dir = dump->dir,
+				    .summed = dump->opts->page_checksums };
 	turns_init(&s->turns);
 	err = dir_error(s, pagemap_create_sequential(s->dir, type, id, &s->map, &s->pages));
 	if (err)

@@ -13,6 +13,7 @@
 #include "memory/turns.h"
 #include "transport/client.h"
 #include "util/array.h"
+#include "util/crc32c.h"
 #include "util/log.h"
 
 ARRAY_OF(iovecs, struct iovec);
@@ -141,8 +142,17 @@ static int send_batch(struct server_sink *s, const struct page_batch *batch)
 static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 {
 	struct server_sink *s = server_sink_of(sink);
-	int err = turns_wait(&s->turns, batch->index);
+	const size_t n = s->dump->opts->page_checksums ? batch->len / PAGE_SZ : 0;
+	_cleanup_free_ uint32_t *sums = n ? calloc(n, sizeof(*sums)) : NULL;
+	int err;
 
+	if (n && !sums)
+		return fail(-ENOMEM, "checksums of pages");
+	if (n)
+		crc32c_pages(batch->data, n, sums);
+	err = turns_wait(&s->turns, batch->index);
+	if (!err && n)
+		page_client_add_sums(s->client, sums, n);
 	if (!err)
 		err = send_batch(s, batch);
 	if (!err)

@@ -223,6 +223,15 @@ int images_add_run(struct images *images, uint64_t vaddr, uint64_t nr_pages, uin
 	return err;
 }
 
+int images_add_summed(struct images *images, uint64_t vaddr, uint64_t nr_pages, uint32_t flags, const uint32_t *sums)
+{
+	int err = store_error(images, pagemap_add_summed(images->map, vaddr, nr_pages, flags, sums));
+
+	if (!err)
+		images->nr_pages += nr_pages;
+	return err;
+}
+
 int images_write(struct images *images, const void *data, size_t len)
 {
 	int err = pwrite_full(images->pages.fd, data, len, (off_t)(images->pages.base + images->bytes));

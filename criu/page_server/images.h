@@ -45,6 +45,8 @@ int images_parent_of(struct images *images, enum image_type type, uint64_t id, c
 void images_set_run(struct images *images, const struct uuid *run);
 /* A run of the image that is open; with PRESENT, its content follows by images_write(). */
 int images_add_run(struct images *images, uint64_t vaddr, uint64_t nr_pages, uint32_t flags);
+/* Instead, after the content: PRESENT pages with a checksum for each. */
+int images_add_summed(struct images *images, uint64_t vaddr, uint64_t nr_pages, uint32_t flags, const uint32_t *sums);
 int images_write(struct images *images, const void *data, size_t len);
 /* All images get their names. They can be removed again until images_commit(), which cannot fail. */
 int images_publish(struct images *images);

@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "transport/message.h"
+#include "util/crc32c.h"
 #include "util/log.h"
 
 #define BUFFER_SIZE (1ul << 20)
@@ -20,6 +21,8 @@ struct session {
 	struct images *images;
 	bool shared, ours; /* the client is this program */
 	bool begun, saved;
+	bool summed; /* pages get checksums */
+	uint32_t sum; /* over those of all pages */
 	struct page_session_outcome *outcome;
 	uint64_t nr_images;
 	char *buffer;
@@ -117,6 +120,10 @@ static int serve_parent(struct session *s, const struct message *m)
 	uint64_t id;
 	int err = parse_target(m, &type, &id), told;
 
+	if (!err && m->mark == MESSAGE_MARK_SUMS) {
+		s->summed = true;
+		return answer_number(s, MESSAGE_SUMS_AGREED);
+	}
 	if (!err && m->mark == MESSAGE_MARK_RUN && !uuid_is_zero(&run))
 		err = images_parent_of(s->images, type, id, &run, &has);
 	else if (!err)
@@ -142,6 +149,30 @@ static int receive_content(struct session *s, uint64_t len)
 	return err;
 }
 
+/* The same with a checksum of each page; the entries of the page map follow the content. */
+static int receive_summed(struct session *s, const struct message *m, uint32_t flags)
+{
+	uint64_t vaddr = m->vaddr, left = m->nr_pages;
+	uint32_t sums[BUFFER_SIZE / PAGE_SZ];
+	int err = 0;
+
+	while (left && !err) {
+		const uint64_t n = MIN_OF(left, BUFFER_SIZE / PAGE_SZ);
+
+		err = connection_recv(s->connection, s->buffer, n * PAGE_SZ);
+		if (err)
+			return lost(s, err == -ENODATA ? -EPIPE : err, "content");
+		crc32c_pages(s->buffer, n, sums);
+		s->sum = message_sum(s->sum, sums, n);
+		err = images_write(s->images, s->buffer, n * PAGE_SZ);
+		if (!err)
+			err = images_add_summed(s->images, vaddr, n, flags, sums);
+		vaddr += n * PAGE_SZ;
+		left -= n;
+	}
+	return err;
+}
+
 static bool good_flags(uint32_t flags)
 {
 	flags &= ~(uint32_t)MESSAGE_LAZY;
@@ -162,6 +193,8 @@ static int serve_add(struct session *s, const struct message *m, uint32_t flags)
 		log_warn("pages of an image that the client has not opened");
 		err = images_open(s->images, type, id, false);
 	}
+	if (!err && s->summed && flags & MESSAGE_PRESENT)
+		return receive_summed(s, m, flags);
 	if (!err)
 		err = images_add_run(s->images, m->vaddr, m->nr_pages, flags);
 	return !err && flags & MESSAGE_PRESENT ? receive_content(s, m->nr_pages * PAGE_SZ) : err;
@@ -188,6 +221,9 @@ static int wait_for_end(struct session *s)
 
 static int check_counts(const struct session *s, const struct message *m)
 {
+	if (s->summed && m->dst != s->sum)
+		return fail(-EBADMSG, "pages have changed on their way: their checksum is %08x instead of %08lx",
+			    s->sum, m->dst);
 	if (!s->ours || (m->nr_pages == s->images->nr_pages && m->vaddr == s->nr_images))
 		return 0;
 	return fail(-EPROTO, "the client has sent %lu pages in %lu images, but %lu in %lu were received", m->nr_pages,

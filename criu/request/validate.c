@@ -134,14 +134,10 @@ static int validate_dump(struct request *req)
 		return request_refuse(
 			req,
 			"--compress and --page-server are mutually exclusive: the protocol has no compressed pages");
-	if (opts->page_checksums && (opts->compress || opts->page_server || opts->stream))
-		return request_refuse(req, "--page-checksums and %s are mutually exclusive: %s",
-				      opts->compress	? "--compress" :
-				      opts->page_server ? "--page-server" :
-							  "--stream",
-				      opts->page_server && !opts->compress ?
-					      "a page server does not write any" :
-					      "there are other checksums then, of blocks or of the whole stream");
+	if (opts->page_checksums && opts->compress)
+		return request_refuse(
+			req,
+			"--page-checksums and --compress are mutually exclusive: blocks have checksums of their own");
 	err = validate_share_pages(req);
 	if (!err)
 		err = validate_excluded(req);

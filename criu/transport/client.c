@@ -21,6 +21,7 @@ struct page_client {
 	bool is_asked; /* the server waits for the end of the dump */
 	uint64_t dst; /* of the image that was begun last */
 	uint64_t nr_images, nr_pages; /* sent, for CLOSE */
+	uint32_t sum; /* the same: over the checksums of all pages */
 };
 
 /* After this the session cannot go on. */
@@ -173,6 +174,11 @@ void page_client_encode_run(struct page_client *client, uint16_t flags, uint64_t
 	message_encode(&m, ret);
 }
 
+void page_client_add_sums(struct page_client *client, const uint32_t *sums, size_t n)
+{
+	client->sum = message_sum(client->sum, sums, n);
+}
+
 /* What was sent is told to a server that is ours, which compares it with what it has; 4.2 ignores it. */
 int page_client_finish(struct page_client *client)
 {
@@ -182,6 +188,7 @@ int page_client_finish(struct page_client *client)
 		.mark = client->shared_socket ? MESSAGE_MARK : MESSAGE_MARK_TELLS,
 		.nr_pages = client->nr_pages,
 		.vaddr = client->nr_images,
+		.dst = client->sum,
 	};
 	int32_t status = 0;
 	int err = send_message(client, &m, false);
@@ -216,6 +223,23 @@ void page_client_tell_complete(struct page_client *client)
 			 client->connection.peer, strerror(-err));
 }
 
+/* Before the tree is frozen: otherwise the images would not have what was asked for. */
+static int ask_for_sums(struct page_client *client)
+{
+	const struct message m = { .command = MESSAGE_PARENT,
+				   .mark = MESSAGE_MARK_SUMS,
+				   .dst = message_dst(MESSAGE_TASK, 1) };
+	int32_t answer = 0;
+	int err = send_message(client, &m, false);
+
+	if (!err)
+		err = receive_number(client, "PARENT", &answer);
+	if (err || answer == MESSAGE_SUMS_AGREED)
+		return err;
+	return fail(-EOPNOTSUPP, "--page-checksums: the page server %s is another program, which writes no checksums",
+		    client->connection.peer);
+}
+
 int page_client_new(const struct options *opts, int stop_fd, struct page_client **ret)
 {
 	struct page_client *client = calloc(1, sizeof(*client));
@@ -235,6 +259,8 @@ int page_client_new(const struct options *opts, int stop_fd, struct page_client 
 	if (opts->tls)
 		err = page_client_ask_parent(client, &(uint64_t){ message_dst(MESSAGE_TASK, 1) }, 1,
 					     &(struct uuid){ 0 }, &(enum page_client_parent){ PARENT_LACKS });
+	if (!err && opts->page_checksums)
+		err = ask_for_sums(client);
 	if (err)
 		page_client_free(client);
 	else

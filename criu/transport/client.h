@@ -33,6 +33,9 @@ void page_client_encode_run(struct page_client *client, uint16_t flags, uint64_t
 /* Sends headers and content. The pieces are used up. */
 int page_client_send(struct page_client *client, struct iovec *pieces, size_t n);
 
+/* With --page-checksums: those of the pages that are sent next, in the order in which they are sent. */
+void page_client_add_sums(struct page_client *client, const uint32_t *sums, size_t n);
+
 /* Nothing more comes: waits until the server has saved everything. */
 int page_client_finish(struct page_client *client);
 /* After that: the dump is complete. A server may wait for it before it frees pages of older images. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "util/crc32c.h"
 
 /* Offsets of the fields. */
 enum { AT_COMMAND = 0, AT_MARK = 4, AT_NR_PAGES = 8, AT_VADDR = 16, AT_DST = 24 };
@@ -117,4 +118,14 @@ int message_parse_dst(uint64_t dst, enum message_target *ret_target, uint64_t *r
 	*ret_target = target;
 	*ret_id = dst >> 8;
 	return 0;
+}
+
+uint32_t message_sum(uint32_t sum, const uint32_t *page_sums, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t bytes = htole32(page_sums[i]);
+
+		sum = crc32c(sum, &bytes, sizeof(bytes));
+	}
+	return sum;
 }

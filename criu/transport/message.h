@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define MESSAGE_SIZE 32
@@ -57,16 +58,27 @@ struct message {
 /* An answer to such a PARENT, besides 0 and 1: it is an image of another dump. */
 #define MESSAGE_OTHER_PARENT 2
 
+/*
+ * The same, in PARENT: may the server write a checksum of each page? Ours answers MESSAGE_SUMS_AGREED, and does so for the rest of the
+ * session; then dst of CLOSE is a checksum (CRC-32C) over those of all pages that were sent, as little-endian numbers. Any other
+ * program answers 0 or 1.
+ */
+#define MESSAGE_MARK_SUMS 0x326e6f71u
+#define MESSAGE_SUMS_AGREED 3
+
 /* Is the peer this program? */
 static inline bool message_is_ours(const struct message *m)
 {
-	return m->mark >= MESSAGE_MARK && m->mark <= MESSAGE_MARK_RUN;
+	return m->mark >= MESSAGE_MARK && m->mark <= MESSAGE_MARK_SUMS;
 }
 
 void message_encode(const struct message *m, uint8_t to[MESSAGE_SIZE]);
 void message_decode(const uint8_t from[MESSAGE_SIZE], struct message *ret);
 /* For errors: "ADD_F", or "command 77". */
 const char *message_name(uint16_t command, char *buffer, unsigned int size);
+
+/* Continues @sum by those of @n pages. */
+uint32_t message_sum(uint32_t sum, const uint32_t *page_sums, size_t n);
 
 /* What `dst` refers to. */
 enum message_target { MESSAGE_TASK = 1, MESSAGE_SEGMENT = 2 };

@@ -27,13 +27,15 @@ static const char *test_runs(void)
 	EXPECT(!sent_runs_add(&runs, 0x1000, 0x3000) && !sent_runs_add(&runs, 0x3000, 0x4000) &&
 	       !sent_runs_add(&runs, 0x9000, 0xa000) && runs.n == 2);
 	EXPECT(!image_dir_open(path, &dir) && !image_store_begin(dir));
-	EXPECT(!sent_pages_write(dir, 5, RUN, &runs) && !sent_pages_write(dir, 6, RUN, &none) && !image_store_commit(dir));
+	EXPECT(!sent_pages_write(dir, 5, RUN, &runs) && !sent_pages_write(dir, 6, RUN, &none) &&
+	       !image_store_commit(dir));
 	EXPECT(!sent_pages_load(dir, 5, RUN, &map) && map->nr_runs == 2);
 	found = pagemap_find(map, 0x3000);
 	EXPECT(found->vaddr == 0x1000 && found->nr_pages == 3 && found->flags == PAGEMAP_PRESENT);
 	EXPECT(pagemap_find(map, 0x4000)->vaddr == 0x9000 && !pagemap_find(map, 0xa000));
 	EXPECT(!sent_pages_load(dir, 6, RUN, &empty) && empty->nr_runs == 0);
-	EXPECT(sent_pages_load(dir, 5, OTHER_RUN, &other) == -ENOENT && sent_pages_load(dir, 7, RUN, &other) == -ENOENT);
+	EXPECT(sent_pages_load(dir, 5, OTHER_RUN, &other) == -ENOENT &&
+	       sent_pages_load(dir, 7, RUN, &other) == -ENOENT);
 	array_free(&runs);
 	return NULL;
 }
@@ -50,16 +52,18 @@ static int load(uint64_t *vaddr, size_t n_vaddr, uint64_t *nr_pages, size_t n_nr
 	entry.n_vaddr = n_vaddr;
 	entry.nr_pages = nr_pages;
 	entry.n_nr_pages = n_nr_pages;
-	if (image_dir_open(path, &dir) || image_store_begin(dir) || image_write_single(dir, IMAGE_SENT_PAGES, 5, &entry.base) ||
-	    image_store_commit(dir))
+	if (image_dir_open(path, &dir) || image_store_begin(dir) ||
+	    image_write_single(dir, IMAGE_SENT_PAGES, 5, &entry.base) || image_store_commit(dir))
 		return -EIO;
 	return sent_pages_load(dir, 5, RUN, &map);
 }
 
 static const char *test_invalid(void)
 {
-	uint64_t good[] = { 0x1000, 0x3000 }, one[] = { 1, 1 }, unaligned[] = { 0x1000, 0x3001 }, back[] = { 0x3000, 0x1000 };
-	uint64_t overlap[] = { 3, 1 }, zero[] = { 1, 0 }, huge[] = { 1, UINT64_MAX / PAGE_SZ }, more[] = { 1, UINT64_MAX };
+	uint64_t good[] = { 0x1000, 0x3000 }, one[] = { 1, 1 }, unaligned[] = { 0x1000, 0x3001 },
+		 back[] = { 0x3000, 0x1000 };
+	uint64_t overlap[] = { 3, 1 }, zero[] = { 1, 0 }, huge[] = { 1, UINT64_MAX / PAGE_SZ },
+		 more[] = { 1, UINT64_MAX };
 
 	EXPECT(load(good, 2, one, 2) == 0);
 	EXPECT(load(good, 2, one, 1) == -EBADMSG && load(good, 1, one, 2) == -EBADMSG);
