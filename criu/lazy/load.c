@@ -68,6 +68,8 @@ static int load_space(struct lazy_daemon *d, struct image_store *dir, pid_t pid)
 	}
 	space = space_new(pid);
 	err = space ? add_runs(space, mm, map) : -ENOMEM;
+	if (!err)
+		err = lazy_sums_add(&d->sums, map);
 	if (err) {
 		space_free(space);
 		return fail(err, "pages of process %d", pid);
@@ -95,6 +97,7 @@ int lazy_load(struct lazy_daemon *d, struct image_store *dir)
 		return err;
 	if (got < 0)
 		return fail(got, "%s", image_error(img));
+	lazy_sums_sort(&d->sums);
 	d->journal = journal_new(tasks);
 	return d->journal ? 0 : fail(-ENOMEM, "journal of lazy pages");
 }

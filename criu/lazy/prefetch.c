@@ -101,12 +101,12 @@ static void *run(void *arg)
 	struct piece piece;
 
 	while (find_piece(d, &piece)) {
-		int err = pread_exact(piece.fd, buffer, piece.len, (off_t)piece.at);
+		int err = lazy_sums_read(&d->sums, piece.fd, buffer, piece.len, piece.at);
 
 		/* Only what cannot be read is lost. */
 		if (err && piece.len > PAGE_SZ) {
 			piece.len = PAGE_SZ;
-			err = pread_exact(piece.fd, buffer, piece.len, (off_t)piece.at);
+			err = lazy_sums_read(&d->sums, piece.fd, buffer, piece.len, piece.at);
 		}
 		put_piece(d, &piece, buffer, err);
 	}

@@ -10,6 +10,7 @@
 #include "run/background.h"
 #include "run/interrupt.h"
 #include "run/options.h"
+#include "util/crc32c.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -34,6 +35,20 @@ static int use_map(struct served *served, pid_t pid)
 	return err ? fail(err, "process %d: %s", pid, image_store_error(served->dir)) : 0;
 }
 
+/* What precedes a damaged page is sent; the page itself never. */
+static int check_sums(const struct pagemap_run *run, uint64_t vaddr, const char *pages, uint64_t *len)
+{
+	const uint32_t *sums = run->sums + (vaddr - run->vaddr) / PAGE_SZ;
+
+	for (uint64_t done = 0; done < *len; done += PAGE_SZ) {
+		if (crc32c(0, pages + done, PAGE_SZ) == sums[done / PAGE_SZ])
+			continue;
+		*len = done;
+		return done ? 0 : fail(-EBADMSG, "the images are damaged: the page at %lx has another checksum", vaddr);
+	}
+	return 0;
+}
+
 static int read_images(void *arg, pid_t pid, uint64_t vaddr, void *to, uint64_t *len)
 {
 	struct served *served = arg;
@@ -47,7 +62,9 @@ static int read_images(void *arg, pid_t pid, uint64_t vaddr, void *to, uint64_t 
 		return fail(-ENODATA, "the images have no page at %lx of process %d", vaddr, pid);
 	*len = MIN_OF(*len, run->vaddr + run->nr_pages * PAGE_SZ - vaddr);
 	err = pread_exact(pagemap_source(served->map, run), to, *len, (off_t)(run->offset + (vaddr - run->vaddr)));
-	return err ? fail(err, "pages at %lx of process %d", vaddr, pid) : 0;
+	if (err)
+		return fail(err, "pages at %lx of process %d", vaddr, pid);
+	return run->sums ? check_sums(run, vaddr, to, len) : 0;
 }
 
 static int serve(const struct options *opts, struct served *served, int ready)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include "lazy/journal.h"
 #include "lazy/space.h"
+#include "lazy/sums.h"
 #include "run/helper_process.h"
 #include "util/array.h"
 
@@ -26,6 +27,7 @@ ARRAY_OF(lazy_faults, struct lazy_fault);
 struct lazy_daemon {
 	const struct options *opts;
 	struct lazy_journal *journal;
+	struct lazy_sums sums; /* of pages in the images; does not change */
 	struct helper_process holder;
 	pid_t self;
 	int sock; /* to the restore; -1: it is done */

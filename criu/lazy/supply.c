@@ -82,7 +82,8 @@ int supply_lost(struct lazy_daemon *d, const struct lazy_pages *pages, int why)
 		lazy_log(d);
 		log_error(
 			"process %d%s: its page %lx, and perhaps others, cannot be read (%s): whoever accesses them gets SIGBUS",
-			space->pid, space->forked ? " (a child)" : "", addr, strerror(-why));
+			space->pid, space->forked ? " (a child)" : "", addr,
+			why == -EBADMSG ? "the image is damaged: it has another checksum" : strerror(-why));
 	}
 	d->lost = true;
 	for (; addr < end; addr += PAGE_SZ) {
@@ -126,12 +127,12 @@ static int supply_around(struct lazy_daemon *d, struct lazy_space *space, const 
 	const struct lazy_pages first = { space, range, page, PAGE_SZ };
 	uint64_t start = MAX_OF(ROUND_DOWN(page, LAZY_AROUND), range->start);
 	uint64_t end = MIN_OF(ROUND_DOWN(page, LAZY_AROUND) + LAZY_AROUND, range->end);
-	int err = pread_exact(range->fd, d->buffer, end - start, (off_t)(range->at + (start - range->start)));
+	int err = lazy_sums_read(&d->sums, range->fd, d->buffer, end - start, range->at + (start - range->start));
 
 	if (err && end - start > PAGE_SZ) {
 		start = page;
 		end = page + PAGE_SZ;
-		err = pread_exact(range->fd, d->buffer, PAGE_SZ, (off_t)(range->at + (start - range->start)));
+		err = lazy_sums_read(&d->sums, range->fd, d->buffer, PAGE_SZ, range->at + (start - range->start));
 	}
 	if (err)
 		return supply_lost(d, &first, err);
