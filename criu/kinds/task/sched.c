@@ -246,11 +246,12 @@ static int check_rights(struct restore *r, pid_t tid, const ThreadCoreEntry *e)
 	if (rights_may(tool, RIGHT_SCHEDULE))
 		return 0;
 	if (e->has_sched_nice && !may_have_nice(e->sched_nice))
-		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: the nice value %d", tid, e->sched_nice);
+		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: thread_core.sched_nice %d", tid, e->sched_nice);
 	if (e->has_sched_policy && !may_have_policy((int)e->sched_policy, e->has_sched_prio ? e->sched_prio : 0))
-		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: scheduling policy %u", tid, e->sched_policy);
+		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: thread_core.sched_policy %u", tid,
+				   e->sched_policy);
 	if (e->has_ioprio && e->ioprio >> IOPRIO_CLASS_SHIFT == IOPRIO_CLASS_REALTIME)
-		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: the I/O priority 0x%x", tid, e->ioprio);
+		return rights_need(tool, RIGHT_SCHEDULE, "core-%d.img: thread_core.ioprio 0x%x", tid, e->ioprio);
 	return 0;
 }
 
