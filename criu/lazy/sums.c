@@ -14,7 +14,8 @@ int lazy_sums_add(struct lazy_sums *sums, const struct pagemap *map)
 
 		if (!(run->flags & PAGEMAP_PRESENT) || !run->sums)
 			continue;
-		if (array_add(sums, ((struct summed_run){ pagemap_source(map, run), run->offset, run->offset + len, run->sums })))
+		if (array_add(sums, ((struct summed_run){ pagemap_source(map, run), run->offset, run->offset + len,
+							  run->sums })))
 			return -ENOMEM;
 	}
 	return 0;

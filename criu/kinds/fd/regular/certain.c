@@ -44,8 +44,7 @@ static bool has_acl(int fd)
 /* A task in another user namespace than the root opens files before it enters that, without capabilities. */
 static bool has_capability(const struct dump *dump, const struct dump_task *task, uint64_t any)
 {
-	return task->ns[NS_USER] == dump_task_of(dump->tree.root)->ns[NS_USER] &&
-	       task->threads[0].status.cap_eff & any;
+	return task->ns[NS_USER] == dump_task_of(dump->tree.root)->ns[NS_USER] && task->threads[0].status.cap_eff & any;
 }
 
 /* By permissions alone: @need as in the last digit of a mode. */
