@@ -25,6 +25,8 @@ void dump_fill_origin(const struct dump *dump, struct origin *ret)
 		e->cpu = ret->cpu;
 	if (!boot_id_read(ret->boot_id))
 		e->boot_id = ret->boot_id;
+	e->cpu_features = ret->cpu_features;
+	e->n_cpu_features = cpu_features_read(ret->cpu_features);
 	e->program = "criu " OWN_VERSION " (interface " INTERFACE_VERSION ")";
 	e->n_options = dump->opts->given.n;
 	e->options = dump->opts->given.v;

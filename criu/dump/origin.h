@@ -3,6 +3,7 @@
 #pragma once
 #include <sys/utsname.h>
 #include "inventory.pb-c.h"
+#include "cpu/cpuinfo.h"
 #include "kernel/boot_id.h"
 #include "kernel/cpu_name.h"
 
@@ -14,6 +15,7 @@ struct origin {
 	struct utsname uts;
 	char cpu[CPU_NAME_MAX];
 	char boot_id[BOOT_ID_LEN + 1];
+	uint32_t cpu_features[CPU_FEATURE_WORDS];
 };
 
 /* What cannot be found out is missing in the record: no reason for a dump to fail. */

@@ -10,6 +10,7 @@
 #include "image/lineage.h"
 #include "image/verify.h"
 #include "inventory.pb-c.h"
+#include "kernel/boot_id.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
 #include "restore/nested.h"
@@ -60,6 +61,17 @@ static void warn_of_missing_checksums(struct restore *r, const InventoryEntry *e
 			"checksums.img, which the dump wrote, is missing: images are not compared with their checksums");
 }
 
+static void load_cpu_features(struct restore *r, const OriginEntry *origin)
+{
+	char boot_id[BOOT_ID_LEN + 1];
+
+	/* The same boot has the same CPU: CPUID takes time in a virtual machine. */
+	if (!origin || (origin->boot_id && !boot_id_read(boot_id) && !strcmp(boot_id, origin->boot_id)))
+		return;
+	r->plan.cpu_features = origin->cpu_features;
+	r->plan.nr_cpu_features = origin->n_cpu_features;
+}
+
 static int load_inventory(struct restore *r)
 {
 	InventoryEntry *entry;
@@ -95,6 +107,7 @@ static int load_inventory(struct restore *r)
 	r->plan.lsm = entry->has_lsmtype && entry->lsmtype == LSMTYPE__SELINUX	? LSM_SELINUX :
 		      entry->has_lsmtype && entry->lsmtype == LSMTYPE__APPARMOR ? LSM_APPARMOR :
 										  LSM_NONE;
+	load_cpu_features(r, entry->origin);
 	r->plan.root_cg_set = entry->has_root_cg_set ? entry->root_cg_set : 0;
 	for (enum ns_type type = 0; entry->root_ids && type < NS_TYPES; type++)
 		r->plan.own_ns_ids[type] = ns_ids_get(entry->root_ids, type);

@@ -123,6 +123,9 @@ ARRAY_OF(provided_array, struct provided);
  */
 struct restore_plan {
 	uint32_t own_ns_ids[NS_TYPES]; /* ids of the dumper's own namespaces; 0: not in the images */
+	/* Of the CPU of the dump, if that was in another boot, or on another machine. */
+	const uint32_t *cpu_features;
+	size_t nr_cpu_features;
 	uint32_t root_cg_set; /* the dumper's own cgroups; 0: not in the images */
 	enum lsm lsm; /* whose labels are in the images */
 	struct ns_set namespaces; /* that tasks are in */

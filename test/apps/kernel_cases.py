@@ -29,6 +29,7 @@ class Case(Kind):
     def __init__(self, name, top, build, criu, flavour="host"):
         want = runner.read_header(f"{TESTS}/kinds/{name}.c")
         want["decode"] = False
+        want["restore-options"] = [*want["restore-options"], "--cpu-cap=fpu"]
         super().__init__({"dir": top, "binary": f"{build}/test/kinds/{name}", "criu": criu, "variant": "restored", "flavour": flavour,
                           "want": want, "env": CPU})
         self.name = name

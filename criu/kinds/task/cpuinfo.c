@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* cpuinfo.img, if requested by --cpu-cap: written, or compared with this CPU. */
+/* cpuinfo.img, if requested by --cpu-cap: written, or compared with this CPU; else what the inventory says of it. */
 #include "cpu/cpuinfo.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
@@ -12,7 +12,11 @@ static int save(struct dump *dump)
 
 static int load(struct restore *r)
 {
-	return cpuinfo_compare(r->dir, r->opts->cpu_cap);
+	int err = cpuinfo_compare(r->dir, r->opts->cpu_cap);
+
+	if (err || !(r->opts->cpu_cap & CPU_CAP_INS))
+		return err;
+	return cpu_features_compare(r->plan.cpu_features, r->plan.nr_cpu_features);
 }
 
 const struct run_kind cpuinfo_run = {
