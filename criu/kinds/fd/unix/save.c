@@ -15,6 +15,22 @@
 
 /* ---- names ---- */
 
+/* Of a mount that is attached nowhere /proc shows a path in it, which restore would create in another file system. */
+static void refuse_hidden(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry, const char *path,
+			  const struct stat *st)
+{
+	struct stat seen;
+	int err = path_stat(&dump->roots, entry->has_mnt_id ? entry->mnt_id : PATH_ROOT_MOUNT, path, false, &seen);
+
+	if (err ? err != -ENOENT && err != -ENOTDIR && err != -ELOOP :
+		  seen.st_dev == st->st_dev && seen.st_ino == st->st_ino)
+		return;
+	dump_blocker(
+		dump, probe->task, probe->fd,
+		"%s: a unix socket whose file is not found by its path, %s: it is on a mount that is attached nowhere (open_tree(2), fsmount(2)), or only in a mount namespace outside of the tree, or is hidden by another mount; make it visible, or close the socket",
+		probe->link, path);
+}
+
 /* An accepted socket has the name and the file of the listening socket, so their path is saved here, too. */
 static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
 			   UnixSkEntry *entry)
@@ -47,6 +63,8 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 		entry->has_deleted = entry->deleted = true;
 		if (str_has_suffix(path, " (deleted)"))
 			path[len -= strlen(" (deleted)")] = 0;
+	} else {
+		refuse_hidden(dump, probe, entry, path, &st);
 	}
 	if (name[0] == '/') {
 		if (st.st_nlink && !str_eq(path, name))
