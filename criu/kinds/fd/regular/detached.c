@@ -1,429 +1,131 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Mounts that are attached nowhere: open_tree(2), fsmount(2). One lives as long as the description that those calls return, its
- * keeper, and is saved with that, if it is a copy of a directory that an attached mount of the same namespace shows: a restore copies
- * that again (detached_make.c). Other files on it have its id and a path in it. What it shows can only be seen by a copy of it that is
- * attached, in a mount namespace of ours: that takes Linux 6.15.
+ * keeper, and is saved with that (detached_save.c), if it is a copy of a directory that an attached mount of the same namespace shows: a
+ * restore copies that again (detached_make.c). Other files on it have its id and a path in it. What it shows can only be seen by a copy of
+ * it that is attached, in a mount namespace of ours: that takes Linux 6.15.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
-#include "base/bits.h"
 #include "base/cleanup.h"
-#include "kernel/device.h"
+#include "kernel/fdinfo.h"
 #include "kernel/mountinfo.h"
-#include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
 #include "kinds/fd/regular/internal.h"
+#include "run/external.h"
 #include "run/path.h"
-#include "run/trusted_path.h"
 #include "util/fds.h"
 #include "util/str.h"
 
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x2000
 #endif
-#ifndef MOUNT_ATTR_NOSYMFOLLOW
-#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
-#endif
-
-#define ATTACHED_NOWHERE "is the root of a mount that is attached nowhere (open_tree(2), fsmount(2))"
 
 #define DETACHED                                                                                 \
 	"%s %s a mount that is attached nowhere (open_tree(2), fsmount(2)), or only in a mount " \
-	"namespace outside of the tree, and cannot be saved: attach it, or close it"
+	"namespace outside of the tree, and cannot be saved: attach it, or close it%s"
+
+/* A file on it. */
+struct noted {
+	struct noted *next;
+	struct dump_task *task;
+	int fd;
+	const char *link, *hint;
+	dev_t dev;
+	ino_t ino;
+};
 
 struct detached {
 	struct record record; /* 0, its id */
 	bool alive; /* it has a keeper, maybe outside of the tree */
-	struct dump_task *task; /* the first that has a file on it */
-	int fd;
-	const char *link;
+	bool kept; /* by the tree */
+	struct noted *files;
 	struct dump_task *keeper; /* NULL: not found yet */
 	int keeper_fd;
 	bool refused; /* a file on it */
 };
 
-/* ---- what it is ---- */
-
-struct copy {
-	int local; /* a descriptor on it */
-	bool read; /* shall it be attached, to read these? */
-	int mnt_id;
-	struct mountinfo mounts;
-};
-
-static int attach_apart(int fd)
+const char *detached_hint(struct dump *dump, const struct subject *s)
 {
-	struct mount_attr apart = { .propagation = MS_PRIVATE };
-	_cleanup_close_ int root = -1;
+	char name[64];
 
-	if (unshare(CLONE_NEWNS) < 0)
-		return -errno;
-	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of this process */
-	if (root < 0)
-		return root;
-	if (mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &apart, sizeof(apart)) < 0 ||
-	    move_mount(fd, "", root, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return -errno;
-	return 0;
+	if (s->fd < 0)
+		return "";
+	regular_external_name(s->local, &s->st, name, sizeof(name));
+	return dump_printf(dump,
+			   "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'",
+			   name, name) ?:
+	       "";
 }
 
-/* In a process of its own, in the mount namespace of the task. */
-static int make_copy(void *arg)
-{
-	struct copy *copy = arg;
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	_cleanup_close_ int fd =
-		open_tree(copy->local, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	struct statx sx = { 0 };
-	int err;
+/* ---- its keeper ---- */
 
-	if (fd < 0)
-		return -errno;
-	if (!copy->read)
-		return 0;
-	err = attach_apart(fd);
-	if (!err && statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
-		err = -errno;
-	copy->mnt_id = (int)sx.stx_mnt_id;
-	if (!err)
-		err = proc_open_self(&self);
-	return err ? err : mountinfo_read(&self, &copy->mounts);
+/* The descriptors of openat(fd, "", O_PATH) look the same. */
+static bool may_keep(unsigned flags, const struct stat *st, const char *link, const struct statx *sx)
+{
+	return (flags & ~(unsigned)O_CLOEXEC) == O_PATH && S_ISDIR(st->st_mode) && !strcmp(link, "/") &&
+	       sx->stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-static int copy_of(const struct subject *s, struct copy *copy)
+/* Of a descriptor that is not known yet. */
+static bool is_kept_by(const struct dump *dump, const struct dump_task *task, int number, int mnt_id)
 {
-	_cleanup_close_ int ns = open_fmt(s->task->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");
-	int result = 0, err = ns < 0 ? ns : ns_run_in(&ns, 1, make_copy, copy, &result);
-
-	return err ? err : result;
-}
-
-static bool has_submounts(const struct copy *copy)
-{
-	const struct mount_info *m;
-
-	array_for_each(m, &copy->mounts)
-		if (m->parent_id == copy->mnt_id)
-			return true;
-	return false;
-}
-
-/* False: there is something that mount_setattr(2) cannot set. */
-static bool attributes_of(const char *options, uint64_t *ret)
-{
-	static const struct {
-		const char *word;
-		uint64_t attribute;
-	} known[] = {
-		{ "rw", 0 },
-		{ "ro", MOUNT_ATTR_RDONLY },
-		{ "nosuid", MOUNT_ATTR_NOSUID },
-		{ "nodev", MOUNT_ATTR_NODEV },
-		{ "noexec", MOUNT_ATTR_NOEXEC },
-		{ "nodiratime", MOUNT_ATTR_NODIRATIME },
-		{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW },
-		{ "noatime", MOUNT_ATTR_NOATIME },
-		{ "relatime", MOUNT_ATTR_RELATIME },
-	};
-	bool has_atime = false;
-
-	*ret = 0;
-	for (const char *word = options; *word;) {
-		size_t len = strcspn(word, ","), i = 0;
-
-		while (i < ARRAY_SIZE(known) && (strncmp(word, known[i].word, len) != 0 || known[i].word[len]))
-			i++;
-		if (i == ARRAY_SIZE(known))
-			return false;
-		*ret |= known[i].attribute;
-		has_atime |= str_has_prefix(word, "relatime") || str_has_prefix(word, "noatime");
-		word += len + (word[len] == ',');
-	}
-	if (!has_atime)
-		*ret |= MOUNT_ATTR_STRICTATIME;
-	return true;
-}
-
-/* ---- what it can be copied from ---- */
-
-/* What mount_setattr(2) is to make of a copy of @source; 0: nothing. False: that cannot be done. */
-static bool find_propagation(const struct mount_info *source, const struct mount_info *is, int *ret)
-{
-	*ret = 0;
-	if (is->unbindable)
-		return false;
-	if (!is->shared_id && !is->master_id)
-		*ret = MS_PRIVATE;
-	else if (is->shared_id != source->shared_id || is->master_id != source->master_id)
-		*ret = MS_SLAVE;
-	return *ret != MS_SLAVE || (!is->shared_id && is->master_id == source->shared_id);
-}
-
-/* The path that leads through @mount to @root of its file system; NULL: none. */
-static char *path_through(struct dump *dump, const struct mount_info *mount, const char *root)
-{
-	const char *base = strcmp(mount->root, "/") != 0 ? mount->root : "";
-	const char *point = strcmp(mount->mountpoint, "/") != 0 ? mount->mountpoint : "";
-	const char *rest = root + strlen(base);
-
-	if (!str_has_prefix(root, base) || (*rest && *rest != '/'))
-		return NULL;
-	rest = strcmp(rest, "/") != 0 ? rest : "";
-	return dump_printf(dump, "%s%s%s", point, rest, *point || *rest ? "" : "/");
-}
-
-/* An O_PATH descriptor of it, if it is the directory @s, and on that mount; or -errno. */
-static int open_through(const struct dump *dump, const struct subject *s, const struct mount_info *mount,
-			const char *path)
-{
-	_cleanup_close_ int fd = path_open(&dump->roots, mount->mnt_id, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	_cleanup_fdinfo_ struct fdinfo info = { 0 };
+	_cleanup_close_ int fd = -1;
+	char path[32], link[8] = "", name[64];
 	struct statx sx;
 	struct stat st;
 
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
-		return -errno;
-	return st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino && (int)sx.stx_mnt_id == mount->mnt_id ?
-		       steal_fd(&fd) :
-		       -ENOENT;
+	snprintf(path, sizeof(path), "fd/%d", number);
+	if (read_link(task->proc.dir, path, link, sizeof(link)) != 1 || fdinfo_read(&task->proc, number, &info))
+		return false;
+	fd = open_at(task->proc.dir, path, O_PATH, 0);
+	if (fd < 0 || fstat(fd, &st) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ||
+	    (int)sx.stx_mnt_id != mnt_id || !may_keep(info.flags, &st, link, &sx))
+		return false;
+	regular_external_name(fd, &st, name, sizeof(name));
+	return !external_is_given(dump->opts, name);
 }
 
-struct source {
-	int fd; /* O_PATH; -1: there is none */
-	int mnt_id;
-	const char *path;
-	int propagation;
-};
-
-static int find_source(struct dump *dump, const struct subject *s, const struct mount_info *is, struct source *ret)
+static bool is_kept(struct dump *dump, int mnt_id)
 {
-	const struct mount_info *m;
+	struct dump_task *task;
+	bool kept = false;
 
-	array_for_each(m, &dump->mounts) {
-		const char *path;
-		int propagation;
+	dump_for_each_task(task, dump)
+	{
+		struct int_array fds = { 0 };
 
-		if (ret->fd >= 0 || !find_propagation(m, is, &propagation) || m->ns != s->task->ns[NS_MNT]->id ||
-		    m->dev_major != is->dev_major || m->dev_minor != is->dev_minor)
-			continue;
-		path = path_through(dump, m, is->root);
-		if (path)
-			*ret = (struct source){ open_through(dump, s, m, path), m->mnt_id, path, propagation };
+		if (kept)
+			break;
+		if (!proc_fds(&task->proc, &fds))
+			for (size_t i = 0; i < fds.n && !kept; i++)
+				kept = is_kept_by(dump, task, fds.v[i], mnt_id);
+		array_free(&fds);
 	}
-	return ret->fd;
-}
-
-/* A file system of the tree's own gets other inodes: it is recognized only by its path. */
-static bool is_certain(const struct dump *dump, const struct subject *s, const struct source *source)
-{
-	char why[TRUST_WHY_MAX] = "";
-	uint64_t any;
-	int fd;
-
-	if (s->birth && !hash_get(&dump->saved_fs, kdev_make(major(s->st.st_dev), minor(s->st.st_dev)), &any))
-		return true;
-	fd = trusted_path_open(NULL, path_from(&dump->roots, source->mnt_id, source->path), false, why);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* ---- saving it with its keeper ---- */
-
-static bool nests_pid_namespaces(struct dump *dump)
-{
-	struct ns *ns;
-	size_t n = 0;
-
-	ns_for_each(ns, &dump->namespaces, NS_PID)
-		n++;
-	return n > 1;
-}
-
-/* *ret_why: why it cannot be saved. */
-static int save_mount(struct dump *dump, const struct subject *s, const struct copy *copy, DetachedMountEntry *entry,
-		      const char **ret_why)
-{
-	const struct mount_info *is = mountinfo_find(&copy->mounts, copy->mnt_id);
-	struct source source = { .fd = -1 };
-	struct dump_path path = { .task = s->task, .flags = O_PATH | O_DIRECTORY | O_NOFOLLOW };
-	int err;
-
-	if (!is)
-		*ret_why = "and this kernel does not show what it is";
-	else if (has_submounts(copy))
-		*ret_why = "and others are mounted in it";
-	else if (!attributes_of(is->options, &entry->attributes))
-		*ret_why = "with options that are not supported (idmapped?)";
-	else if (find_source(dump, s, is, &source) < 0)
-		*ret_why = "and no attached mount of its namespace shows the same directory (in the same peer group)";
-	else if (!is_certain(dump, s, &source))
-		*ret_why =
-			"and others than root could put another directory in the place of the one that it is a copy of";
-	if (*ret_why) {
-		if (source.fd >= 0)
-			close(source.fd);
-		return 0;
-	}
-	path.local = source.fd;
-	path.link = source.path;
-	err = dump->path_file_id(dump, &path, &entry->source_id);
-	close(source.fd);
-	entry->has_propagation = source.propagation != 0;
-	entry->propagation = (uint32_t)source.propagation;
-	return err;
+	return kept;
 }
 
 static int save_with_keeper(struct dump *dump, const struct subject *s, struct detached *d, DetachedMountEntry **ret)
 {
-	DetachedMountEntry *entry = dump_alloc(dump, sizeof(*entry));
-	struct copy copy = { .local = s->local, .read = true };
-	const char *why = NULL;
-	int err;
-
-	if (!entry)
-		return fail(-ENOMEM, "mounts");
-	detached_mount_entry__init(entry);
-	err = copy_of(s, &copy);
-	if (s->task->ns[NS_MNT] != dump_task_of(dump->tree.root)->ns[NS_MNT])
-		why = "in another mount namespace than that of the first process";
-	else if (nests_pid_namespaces(dump))
-		why = "in a tree with nested pid namespaces";
-	else if (err)
-		why = "and cannot be copied";
-	else
-		err = save_mount(dump, s, &copy, entry, &why);
-	mountinfo_free(&copy.mounts);
+	if (d->keeper) {
+		dump_blocker(
+			dump, s->task, s->fd,
+			"%s " ROOT_ATTACHED_NOWHERE
+			", like descriptor %d of process %d, and it is not known which of them keeps it: close the other one%s",
+			s->link, d->keeper_fd, d->keeper->t.host_pid, detached_hint(dump, s));
+		return 0;
+	}
 	d->keeper = s->task;
 	d->keeper_fd = s->fd;
-	*ret = entry;
-	if (!why)
-		return err;
-	dump_blocker(dump, s->task, s->fd, "%s " ATTACHED_NOWHERE ", %s: that is not supported; attach it, or close it",
-		     s->link, why);
-	return 0;
+	return detached_save(dump, s, ret);
 }
 
 /* ---- files on it ---- */
-
-static struct detached *find(struct dump *dump, const struct subject *s, int mnt_id)
-{
-	struct record_table *all = &regular_dump_data(dump)->detached;
-	struct detached *d = record_find(all, 0, (uint64_t)mnt_id);
-	struct copy copy = { .local = s->local };
-
-	if (d)
-		return d;
-	d = record_new(&dump->arena, all, 0, (uint64_t)mnt_id, sizeof(*d));
-	if (!d)
-		return NULL;
-	d->alive = !copy_of(s, &copy);
-	d->task = s->task;
-	d->fd = s->fd;
-	d->link = dump_strdup(dump, s->link);
-	return d->link ? d : NULL;
-}
-
-/* Of the tree, or where this program is: 1, 0, or a negative errno. */
-static int is_mounted(const struct dump *dump, int mnt_id)
-{
-	_cleanup_mountinfo_ struct mountinfo own = { 0 };
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	int err;
-
-	if (mountinfo_find(&dump->mounts, mnt_id))
-		return 1;
-	err = proc_open_self(&self);
-	if (!err)
-		err = mountinfo_read(&self, &own);
-	return err ? fail(err, "read the mounts of this program") : mountinfo_find(&own, mnt_id) != NULL;
-}
-
-/* The descriptors of openat(fd, "", O_PATH) look the same. */
-static bool may_be_keeper(const struct subject *s, const struct statx *sx)
-{
-	return s->fd >= 0 && s->flags == O_PATH && S_ISDIR(s->st.st_mode) && !strcmp(s->link, "/") &&
-	       sx->stx_attributes & STATX_ATTR_MOUNT_ROOT;
-}
-
-/* The keeper's directory is recognized by that which it is a copy of. */
-static const char *why_not(const struct dump *dump, const struct subject *s, bool keeps)
-{
-	if (!s->st.st_nlink || str_has_suffix(s->link, " (deleted)"))
-		return "has been removed";
-	if (dump->opts->tmpfs_files)
-		return "would be saved by --tmpfs-files";
-	return s->birth || keeps ? NULL : "is in a file system without times of creation";
-}
-
-int regular_detached(struct dump *dump, const struct subject *s, RegFileEntry *reg)
-{
-	struct statx sx = { 0 };
-	struct detached *d;
-	const char *why;
-	bool keeps;
-	int mounted;
-
-	if (!s->task->ns[NS_MNT] || s->link[0] != '/' || mountinfo_find(&dump->mounts, s->mnt_id) ||
-	    statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
-		return 0;
-	mounted = is_mounted(dump, (int)sx.stx_mnt_id);
-	if (mounted)
-		return mounted < 0 ? mounted : 0;
-	d = regular_dump_data(dump) ? find(dump, s, (int)sx.stx_mnt_id) : NULL;
-	if (!d)
-		return fail(-ENOMEM, "mounts");
-	if (!d->alive)
-		return 0;
-	reg->mnt_id = (int)sx.stx_mnt_id;
-	reg->name = dump_strdup(dump, s->link);
-	if (!reg->name)
-		return fail(-ENOMEM, "mounts");
-	keeps = may_be_keeper(s, &sx);
-	why = why_not(dump, s, keeps);
-	d->refused |= why != NULL;
-	if (why)
-		dump_blocker(dump, s->task, s->fd,
-			     "%s is on a mount that is attached nowhere, and %s: that is not supported; close it",
-			     s->link, why);
-	if (why || !keeps)
-		return 1;
-	if (!d->keeper)
-		return save_with_keeper(dump, s, d, &reg->detached) ?: 1;
-	dump_blocker(
-		dump, s->task, s->fd,
-		"%s " ATTACHED_NOWHERE
-		", like descriptor %d of process %d, and it is not known which of them keeps it: close the other one",
-		s->link, d->keeper_fd, d->keeper->t.host_pid);
-	return 1;
-}
-
-int regular_detached_end(struct dump *dump)
-{
-	const struct regular_dump *data = *dump_kind_data(dump, &regular_kind);
-
-	for (const struct record *r = data ? data->detached.first : NULL; r; r = r->next) {
-		const struct detached *d = (const struct detached *)r;
-
-		if (d->alive && !d->keeper && !d->refused)
-			dump_blocker(
-				dump, d->task, d->fd,
-				"%s is on a mount that is attached nowhere (open_tree(2), fsmount(2)), and no descriptor of the tree keeps that: attach it, or close it",
-				d->link);
-	}
-	return 0;
-}
-
-/* ---- those without a keeper, or of older kernels ---- */
 
 /* What others are opened from: directories, and references by O_PATH. */
 static bool is_place(const struct subject *s)
@@ -445,6 +147,166 @@ static bool has_same_flags(const struct dump *dump, const struct subject *s)
 	       !((is.f_flag ^ would_be.f_flag) & matter);
 }
 
+static struct detached *find(struct dump *dump, const struct subject *s, int mnt_id)
+{
+	struct record_table *all = &regular_dump_data(dump)->detached;
+	struct detached *d = record_find(all, 0, (uint64_t)mnt_id);
+
+	if (d)
+		return d;
+	d = record_new(&dump->arena, all, 0, (uint64_t)mnt_id, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->alive = detached_is_alive(s);
+	d->kept = d->alive && is_kept(dump, mnt_id);
+	return d;
+}
+
+static int note(struct dump *dump, struct detached *d, const struct subject *s)
+{
+	struct noted *file = dump_alloc(dump, sizeof(*file));
+	struct noted **end = &d->files;
+
+	if (!file)
+		return -ENOMEM;
+	*file = (struct noted){ .task = s->task,
+				.fd = s->fd,
+				.link = dump_strdup(dump, s->link),
+				.hint = detached_hint(dump, s),
+				.dev = s->st.st_dev,
+				.ino = s->st.st_ino };
+	if (!file->link)
+		return -ENOMEM;
+	while (*end)
+		end = &(*end)->next;
+	*end = file;
+	return 0;
+}
+
+/* For `criu check`, where the tree runs: now. */
+static bool has_been_mounted(const struct subject *s, int mnt_id)
+{
+	_cleanup_mountinfo_ struct mountinfo now = { 0 };
+
+	return !mountinfo_read(&s->task->proc, &now) && mountinfo_find(&now, mnt_id);
+}
+
+/* Of the tree, or where this program is: 1, 0, or a negative errno. */
+static int is_mounted(const struct dump *dump, const struct subject *s, int mnt_id)
+{
+	_cleanup_mountinfo_ struct mountinfo own = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	int err;
+
+	if (mountinfo_find(&dump->mounts, mnt_id) || (dump_is_check(dump) && has_been_mounted(s, mnt_id)))
+		return 1;
+	err = proc_open_self(&self);
+	if (!err)
+		err = mountinfo_read(&self, &own);
+	return err ? fail(err, "read the mounts of this program") : mountinfo_find(&own, mnt_id) != NULL;
+}
+
+/* The keeper's directory is recognized by that which it is a copy of. */
+static const char *why_not(const struct dump *dump, const struct subject *s, const struct statx *sx, bool keeps)
+{
+	if (!s->st.st_nlink || str_has_suffix(s->link, " (deleted)") || is_silly_renamed(s, s->link))
+		return "has been removed";
+	if (!strcmp(s->link, "/") && !(sx->stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return "has been moved out of it";
+	if (dump->opts->tmpfs_files)
+		return "would be saved by --tmpfs-files";
+	return s->birth || keeps ? NULL : "is in a file system without times of creation";
+}
+
+static int save_on(struct dump *dump, const struct subject *s, const struct statx *sx, struct detached *d,
+		   RegFileEntry *reg)
+{
+	const bool keeps = s->fd >= 0 && may_keep(s->flags, &s->st, s->link, sx);
+	const char *why = why_not(dump, s, sx, keeps);
+
+	reg->mnt_id = (int)sx->stx_mnt_id;
+	reg->name = dump_strdup(dump, s->link);
+	if (!reg->name || note(dump, d, s))
+		return fail(-ENOMEM, "mounts");
+	d->refused |= why != NULL;
+	if (why)
+		dump_blocker(dump, s->task, s->fd,
+			     "%s is on a mount that is attached nowhere, and %s: that is not supported; close it%s",
+			     s->link, why, detached_hint(dump, s));
+	return why || !keeps ? 0 : save_with_keeper(dump, s, d, &reg->detached);
+}
+
+int regular_detached(struct dump *dump, const struct subject *s, RegFileEntry *reg)
+{
+	struct statx sx = { 0 };
+	struct detached *d;
+	int mounted;
+
+	if (!s->task->ns[NS_MNT] || s->link[0] != '/' || mountinfo_find(&dump->mounts, s->mnt_id) ||
+	    statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
+		return 0;
+	mounted = is_mounted(dump, s, (int)sx.stx_mnt_id);
+	if (mounted)
+		return mounted < 0 ? mounted : 0;
+	d = regular_dump_data(dump) ? find(dump, s, (int)sx.stx_mnt_id) : NULL;
+	if (!d)
+		return fail(-ENOMEM, "mounts");
+	/* Nothing of the tree can attach it, so that the same file on another mount is as good. */
+	if (!d->alive || (!d->kept && name_leads_to(dump, s, s->link) && has_same_flags(dump, s)))
+		return 0;
+	return save_on(dump, s, &sx, d, reg) ?: 1;
+}
+
+/* ---- at the end ---- */
+
+static void refuse_unkept(struct dump *dump, const struct detached *d)
+{
+	for (const struct noted *file = d->files; file; file = file->next)
+		dump_blocker(
+			dump, file->task, file->fd,
+			"%s is on a mount that is attached nowhere (open_tree(2), fsmount(2)), and no descriptor of the tree keeps that: attach it, or close it%s",
+			file->link, file->hint);
+}
+
+/* What has been moved out of the copied directory is shown as its root; what is hidden or replaced has its old name. */
+static int check_names(struct dump *dump, const struct detached *d)
+{
+	_cleanup_close_ int fd = open_fmt(d->keeper->proc.dir, O_PATH | O_CLOEXEC, "fd/%d", d->keeper_fd);
+	const struct path_roots roots = { .root = fd, .inside = fd };
+	struct stat st;
+
+	if (fd < 0)
+		return dump_is_check(dump) ? 0 : fail(fd, "open a mount that is attached nowhere");
+	for (const struct noted *file = d->files; file; file = file->next)
+		if (path_stat(&roots, PATH_ROOT_MOUNT, file->link, false, &st) || st.st_dev != file->dev ||
+		    st.st_ino != file->ino)
+			dump_blocker(
+				dump, file->task, file->fd,
+				"%s is on a mount that is attached nowhere, and not found there by that name: that is not supported; close it%s",
+				file->link, file->hint);
+	return 0;
+}
+
+int regular_detached_end(struct dump *dump)
+{
+	const struct regular_dump *data = *dump_kind_data(dump, &regular_kind);
+	int err = 0;
+
+	for (const struct record *r = data ? data->detached.first : NULL; r && !err; r = r->next) {
+		const struct detached *d = (const struct detached *)r;
+
+		if (d->refused || !d->files)
+			continue;
+		if (!d->keeper)
+			refuse_unkept(dump, d);
+		else
+			err = check_names(dump, d);
+	}
+	return err;
+}
+
+/* ---- those without a keeper, or of older kernels ---- */
+
 /*
  * What /proc shows of a mount that is attached nowhere is a path in it, which may lead to the same file on a mount that is attached:
  * open_tree(2), fsmount(2). It is not told from one of a further mount namespace, where that is no harm.
@@ -458,7 +320,7 @@ static int is_detached_mount(const struct dump *dump, const struct subject *s, c
 		return 0;
 	if (statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
 		return 0;
-	mounted = is_mounted(dump, (int)sx.stx_mnt_id);
+	mounted = is_mounted(dump, s, (int)sx.stx_mnt_id);
 	if (mounted)
 		return mounted < 0 ? mounted : 0;
 	*ret_what = "is the root of";
@@ -468,26 +330,12 @@ static int is_detached_mount(const struct dump *dump, const struct subject *s, c
 	return name_leads_to(dump, s, s->link) && !has_same_flags(dump, s);
 }
 
-static void refuse_detached(struct dump *dump, const struct subject *s, const char *what)
-{
-	char name[64];
-
-	regular_external_name(s->local, &s->st, name, sizeof(name));
-	if (s->fd < 0)
-		dump_blocker(dump, s->task, s->fd, DETACHED, s->link, what);
-	else
-		dump_blocker(dump, s->task, s->fd,
-			     DETACHED
-			     "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'",
-			     s->link, what, name, name);
-}
-
 int regular_refuse_detached(struct dump *dump, const struct subject *s)
 {
 	const char *what;
 	int is = is_detached_mount(dump, s, &what);
 
 	if (is > 0)
-		refuse_detached(dump, s, what);
+		dump_blocker(dump, s->task, s->fd, DETACHED, s->link, what, detached_hint(dump, s));
 	return is;
 }

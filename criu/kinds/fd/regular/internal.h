@@ -62,11 +62,21 @@ int regular_detached_end(struct dump *dump);
 /* Of a file that is found by its name: reports it if it is on such a mount all the same, and returns 1. */
 int regular_refuse_detached(struct dump *dump, const struct subject *s);
 
+/* The same, for the end of a message: how to leave it out. */
+const char *detached_hint(struct dump *dump, const struct subject *s);
+/* detached_save.c: of a file on it: whether anything keeps the mount. */
+bool detached_is_alive(const struct subject *s);
+/* What it is and a copy of, by its keeper; it may be refused. */
+int detached_save(struct dump *dump, const struct subject *s, DetachedMountEntry **ret);
+#define ROOT_ATTACHED_NOWHERE "is the root of a mount that is attached nowhere (open_tree(2), fsmount(2))"
+
 /*
  * The name for entry @id of the image. If the name does not lead to the file (any more), the file is saved as a ghost
  * or by a link remap; if neither is possible, a blocker is reported.
  */
 int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name);
+/* NFS keeps an unlinked open file under a name like this until it is closed: treat it as unlinked. */
+bool is_silly_renamed(const struct subject *s, const char *path);
 /* The name of an open file for --external and in images, in CRIU's format. */
 void regular_external_name(int local, const struct stat *st, char *ret_name, size_t size);
 /* For a file in /proc: reports what would prevent opening it again. */

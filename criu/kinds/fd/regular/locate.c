@@ -32,8 +32,7 @@ struct nameless {
 	int mnt_id;
 };
 
-/* NFS keeps an unlinked open file under a name like this until it is closed: treat it as unlinked. */
-static bool is_silly_renamed(const struct subject *s, const char *path)
+bool is_silly_renamed(const struct subject *s, const char *path)
 {
 	const char *base = strrchr(path, '/') + 1;
 	struct statfs fs;

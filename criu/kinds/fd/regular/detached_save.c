@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves a mount that is attached nowhere with the descriptor that keeps it (detached.c): what it is, and what a restore can copy it from.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "kernel/device.h"
+#include "kernel/mountinfo.h"
+#include "kernel/ns_run.h"
+#include "kernel/proc_pid.h"
+#include "kinds/fd/regular/internal.h"
+#include "run/path.h"
+#include "run/trusted_path.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
+/* ---- what it is ---- */
+
+struct copy {
+	int local; /* a descriptor on it */
+	bool read; /* shall it be attached, to read these? */
+	int mnt_id;
+	struct mountinfo mounts;
+};
+
+static int attach_apart(int fd)
+{
+	struct mount_attr apart = { .propagation = MS_PRIVATE };
+	_cleanup_close_ int root = -1;
+
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of this process */
+	if (root < 0)
+		return root;
+	if (mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &apart, sizeof(apart)) < 0 ||
+	    move_mount(fd, "", root, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -errno;
+	return 0;
+}
+
+/* In a process of its own, in the mount namespace of the task. */
+static int make_copy(void *arg)
+{
+	struct copy *copy = arg;
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	_cleanup_close_ int fd =
+		open_tree(copy->local, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	struct statx sx = { 0 };
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (!copy->read)
+		return 0;
+	err = attach_apart(fd);
+	if (!err && statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		err = -errno;
+	copy->mnt_id = (int)sx.stx_mnt_id;
+	if (!err)
+		err = proc_open_self(&self);
+	return err ? err : mountinfo_read(&self, &copy->mounts);
+}
+
+static int copy_of(const struct subject *s, struct copy *copy)
+{
+	_cleanup_close_ int ns = open_fmt(s->task->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");
+	int result = 0, err = ns < 0 ? ns : ns_run_in(&ns, 1, make_copy, copy, &result);
+
+	return err ? err : result;
+}
+
+bool detached_is_alive(const struct subject *s)
+{
+	struct copy copy = { .local = s->local };
+
+	return !copy_of(s, &copy);
+}
+
+static bool has_submounts(const struct copy *copy)
+{
+	const struct mount_info *m;
+
+	array_for_each(m, &copy->mounts)
+		if (m->parent_id == copy->mnt_id)
+			return true;
+	return false;
+}
+
+/* False: there is something that mount_setattr(2) cannot set. */
+static bool attributes_of(const char *options, uint64_t *ret)
+{
+	static const struct {
+		const char *word;
+		uint64_t attribute;
+	} known[] = {
+		{ "rw", 0 },
+		{ "ro", MOUNT_ATTR_RDONLY },
+		{ "nosuid", MOUNT_ATTR_NOSUID },
+		{ "nodev", MOUNT_ATTR_NODEV },
+		{ "noexec", MOUNT_ATTR_NOEXEC },
+		{ "nodiratime", MOUNT_ATTR_NODIRATIME },
+		{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW },
+		{ "noatime", MOUNT_ATTR_NOATIME },
+		{ "relatime", MOUNT_ATTR_RELATIME },
+	};
+	bool has_atime = false;
+
+	*ret = 0;
+	for (const char *word = options; *word;) {
+		size_t len = strcspn(word, ","), i = 0;
+
+		while (i < ARRAY_SIZE(known) && (strncmp(word, known[i].word, len) != 0 || known[i].word[len]))
+			i++;
+		if (i == ARRAY_SIZE(known))
+			return false;
+		*ret |= known[i].attribute;
+		has_atime |= str_has_prefix(word, "relatime") || str_has_prefix(word, "noatime");
+		word += len + (word[len] == ',');
+	}
+	if (!has_atime)
+		*ret |= MOUNT_ATTR_STRICTATIME;
+	return true;
+}
+
+/* ---- what it can be copied from ---- */
+
+/* What mount_setattr(2) is to make of a copy of @source; 0: nothing. False: that cannot be done. */
+static bool find_propagation(const struct mount_info *source, const struct mount_info *is, int *ret)
+{
+	*ret = 0;
+	if (is->unbindable)
+		return false;
+	if (!is->shared_id && !is->master_id)
+		*ret = MS_PRIVATE;
+	else if (is->shared_id != source->shared_id || is->master_id != source->master_id)
+		*ret = MS_SLAVE;
+	return *ret != MS_SLAVE || (!is->shared_id && is->master_id == source->shared_id);
+}
+
+/* The path that leads through @mount to @root of its file system; NULL: none. */
+static char *path_through(struct dump *dump, const struct mount_info *mount, const char *root)
+{
+	const char *base = strcmp(mount->root, "/") != 0 ? mount->root : "";
+	const char *point = strcmp(mount->mountpoint, "/") != 0 ? mount->mountpoint : "";
+	const char *rest = root + strlen(base);
+
+	if (!str_has_prefix(root, base) || (*rest && *rest != '/'))
+		return NULL;
+	rest = strcmp(rest, "/") != 0 ? rest : "";
+	return dump_printf(dump, "%s%s%s", point, rest, *point || *rest ? "" : "/");
+}
+
+/* An O_PATH descriptor of it, if it is the directory @s, and on that mount; or -errno. */
+static int open_through(const struct dump *dump, const struct subject *s, const struct mount_info *mount,
+			const char *path)
+{
+	_cleanup_close_ int fd = path_open(&dump->roots, mount->mnt_id, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	struct statx sx;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		return -errno;
+	return st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino && (int)sx.stx_mnt_id == mount->mnt_id ?
+		       steal_fd(&fd) :
+		       -ENOENT;
+}
+
+struct source {
+	int fd; /* O_PATH; -1: there is none */
+	int mnt_id;
+	const char *path;
+	int propagation;
+};
+
+static int find_source(struct dump *dump, const struct subject *s, const struct mount_info *is, struct source *ret)
+{
+	const struct mount_info *m;
+
+	array_for_each(m, &dump->mounts) {
+		const char *path;
+		int propagation;
+
+		if (ret->fd >= 0 || !find_propagation(m, is, &propagation) || m->ns != s->task->ns[NS_MNT]->id ||
+		    m->dev_major != is->dev_major || m->dev_minor != is->dev_minor)
+			continue;
+		path = path_through(dump, m, is->root);
+		if (path)
+			*ret = (struct source){ open_through(dump, s, m, path), m->mnt_id, path, propagation };
+	}
+	return ret->fd;
+}
+
+/* A file system of the tree's own gets other inodes: it is recognized only by its path. */
+static bool is_certain(const struct dump *dump, const struct subject *s, const struct source *source)
+{
+	char why[TRUST_WHY_MAX] = "";
+	uint64_t any;
+	int fd;
+
+	if (s->birth && !hash_get(&dump->saved_fs, kdev_make(major(s->st.st_dev), minor(s->st.st_dev)), &any))
+		return true;
+	fd = trusted_path_open(NULL, path_from(&dump->roots, source->mnt_id, source->path), false, why);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* ---- saving it with its keeper ---- */
+
+static bool nests_pid_namespaces(struct dump *dump)
+{
+	struct ns *ns;
+	size_t n = 0;
+
+	ns_for_each(ns, &dump->namespaces, NS_PID)
+		n++;
+	return n > 1;
+}
+
+/* *ret_why: why it cannot be saved. */
+static int save_mount(struct dump *dump, const struct subject *s, const struct copy *copy, DetachedMountEntry *entry,
+		      const char **ret_why)
+{
+	const struct mount_info *is = mountinfo_find(&copy->mounts, copy->mnt_id);
+	struct source source = { .fd = -1 };
+	struct dump_path path = { .task = s->task, .flags = O_PATH | O_DIRECTORY | O_NOFOLLOW };
+	int err;
+
+	if (!is)
+		*ret_why = "and this kernel does not show what it is";
+	else if (has_submounts(copy))
+		*ret_why = "and others are mounted in it";
+	else if (!attributes_of(is->options, &entry->attributes))
+		*ret_why = "with options that are not supported (idmapped?)";
+	else if (find_source(dump, s, is, &source) < 0)
+		*ret_why = "and no attached mount of its namespace shows the same directory (in the same peer group)";
+	else if (!is_certain(dump, s, &source))
+		*ret_why =
+			"and others than root could put another directory in the place of the one that it is a copy of";
+	if (*ret_why) {
+		if (source.fd >= 0)
+			close(source.fd);
+		return 0;
+	}
+	path.local = source.fd;
+	path.link = source.path;
+	err = dump->path_file_id(dump, &path, &entry->source_id);
+	close(source.fd);
+	entry->has_propagation = source.propagation != 0;
+	entry->propagation = (uint32_t)source.propagation;
+	return err;
+}
+
+int detached_save(struct dump *dump, const struct subject *s, DetachedMountEntry **ret)
+{
+	DetachedMountEntry *entry = dump_alloc(dump, sizeof(*entry));
+	struct copy copy = { .local = s->local, .read = true };
+	const char *why = NULL;
+	int err;
+
+	if (!entry)
+		return fail(-ENOMEM, "mounts");
+	detached_mount_entry__init(entry);
+	err = copy_of(s, &copy);
+	if (s->task->ns[NS_MNT] != dump_task_of(dump->tree.root)->ns[NS_MNT])
+		why = "in another mount namespace than that of the first process";
+	else if (nests_pid_namespaces(dump))
+		why = "in a tree with nested pid namespaces";
+	else if (err)
+		why = "and cannot be copied";
+	else
+		err = save_mount(dump, s, &copy, entry, &why);
+	mountinfo_free(&copy.mounts);
+	*ret = entry;
+	if (!why)
+		return err;
+	dump_blocker(dump, s->task, s->fd,
+		     "%s " ROOT_ATTACHED_NOWHERE ", %s: that is not supported; attach it, or close it%s", s->link, why,
+		     detached_hint(dump, s));
+	return 0;
+}
