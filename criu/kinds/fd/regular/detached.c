@@ -56,10 +56,8 @@ const char *detached_hint(struct dump *dump, const struct subject *s)
 	if (s->fd < 0)
 		return "";
 	regular_external_name(s->local, &s->st, name, sizeof(name));
-	return dump_printf(dump,
-			   "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'",
-			   name, name) ?:
-	       "";
+	return dump_printf(dump, "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'", name, name) ?:
+		       "";
 }
 
 /* ---- its keeper ---- */
@@ -96,8 +94,7 @@ static bool is_kept(struct dump *dump, int mnt_id)
 	struct dump_task *task;
 	bool kept = false;
 
-	dump_for_each_task(task, dump)
-	{
+	dump_for_each_task(task, dump) {
 		struct int_array fds = { 0 };
 
 		if (kept)

@@ -9,6 +9,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/mountinfo.h"
+#include "kernel/proc_pid.h"
 #include "kinds/fd/regular/internal.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -81,23 +83,57 @@ bool detached_has(const struct regular_restore *data, const RegFileEntry *reg)
 	return data && reg->mnt_id >= 0 && record_find(&data->detached, 0, (uint64_t)reg->mnt_id);
 }
 
-static int make(struct restore *r, struct made_mount *made)
+/* Linux before 5.14 does not know nosymfollow there. */
+static int set_attributes_of(int fd, const DetachedMountEntry *entry)
 {
-	const DetachedMountEntry *entry = made->reg->detached;
 	struct mount_attr attr = { .attr_set = entry->attributes,
 				   .attr_clr = (FLAGS & ~entry->attributes) | MOUNT_ATTR__ATIME,
 				   .propagation = entry->propagation };
+
+	if (!mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
+		return 0;
+	if (errno != EINVAL || !(attr.attr_clr & MOUNT_ATTR_NOSYMFOLLOW))
+		return -errno;
+	attr.attr_clr &= ~(uint64_t)MOUNT_ATTR_NOSYMFOLLOW;
+	return mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+/* A copy of a mount that is private now is private. */
+static void warn_of_propagation(const DetachedMountEntry *entry, int source, const char *name)
+{
+	_cleanup_mountinfo_ struct mountinfo mounts = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	const struct mount_info *m = NULL;
+	struct statx sx;
+
+	if (entry->propagation == MS_PRIVATE)
+		return;
+	if (!statx(source, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) && !proc_open_self(&self) &&
+	    !mountinfo_read(&self, &mounts))
+		m = mountinfo_find(&mounts, (int)sx.stx_mnt_id);
+	if (!m || (!m->shared_id && (!m->master_id || entry->has_propagation)))
+		log_warn(
+			"the mount of %s was shared at the dump, and %s now: mounts and unmounts may not propagate to a copy of it that is attached nowhere as they did",
+			name, m ? "is not" : "may not be");
+}
+
+static int make(struct restore *r, struct made_mount *made)
+{
+	const DetachedMountEntry *entry = made->reg->detached;
 	_cleanup_close_ int source = restore_open_file_proven(r, made->source), fd = -1;
 	const char *name = made->source->entry->reg->name;
+	int err;
 
 	if (source < 0)
 		return source;
+	warn_of_propagation(entry, source, name);
 	fd = open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		return fail(-errno, "copy the mount of %s%s", name,
 			    errno == EPERM ? ": it takes CAP_SYS_ADMIN in the mount namespace" : "");
-	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		return fail(-errno, "set the attributes (%#llx) of a copy of the mount of %s",
+	err = set_attributes_of(fd, entry);
+	if (err)
+		return fail(err, "set the attributes (%#llx) of a copy of the mount of %s",
 			    (unsigned long long)entry->attributes, name);
 	made->fd = move_fd_above(fd, r->service_base);
 	if (made->fd < 0)
