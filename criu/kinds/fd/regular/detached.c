@@ -49,17 +49,6 @@ struct detached {
 	bool refused; /* a file on it */
 };
 
-const char *detached_hint(struct dump *dump, const struct subject *s)
-{
-	char name[64];
-
-	if (s->fd < 0)
-		return "";
-	regular_external_name(s->local, &s->st, name, sizeof(name));
-	return dump_printf(dump, "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'", name, name) ?:
-		       "";
-}
-
 /* ---- its keeper ---- */
 
 /* The descriptors of openat(fd, "", O_PATH) look the same. */
@@ -114,7 +103,7 @@ static int save_with_keeper(struct dump *dump, const struct subject *s, struct d
 			dump, s->task, s->fd,
 			"%s " ROOT_ATTACHED_NOWHERE
 			", like descriptor %d of process %d, and it is not known which of them keeps it: close the other one%s",
-			s->link, d->keeper_fd, d->keeper->t.host_pid, detached_hint(dump, s));
+			s->link, d->keeper_fd, d->keeper->t.host_pid, regular_external_hint(dump, s));
 		return 0;
 	}
 	d->keeper = s->task;
@@ -169,7 +158,7 @@ static int note(struct dump *dump, struct detached *d, const struct subject *s)
 	*file = (struct noted){ .task = s->task,
 				.fd = s->fd,
 				.link = dump_strdup(dump, s->link),
-				.hint = detached_hint(dump, s),
+				.hint = regular_external_hint(dump, s),
 				.dev = s->st.st_dev,
 				.ino = s->st.st_ino };
 	if (!file->link)
@@ -229,7 +218,7 @@ static int save_on(struct dump *dump, const struct subject *s, const struct stat
 	if (why)
 		dump_blocker(dump, s->task, s->fd,
 			     "%s is on a mount that is attached nowhere, and %s: that is not supported; close it%s",
-			     s->link, why, detached_hint(dump, s));
+			     s->link, why, regular_external_hint(dump, s));
 	return why || !keeps ? 0 : save_with_keeper(dump, s, d, &reg->detached);
 }
 
@@ -333,6 +322,6 @@ int regular_refuse_detached(struct dump *dump, const struct subject *s)
 	int is = is_detached_mount(dump, s, &what);
 
 	if (is > 0)
-		dump_blocker(dump, s->task, s->fd, DETACHED, s->link, what, detached_hint(dump, s));
+		dump_blocker(dump, s->task, s->fd, DETACHED, s->link, what, regular_external_hint(dump, s));
 	return is;
 }

@@ -291,6 +291,6 @@ int detached_save(struct dump *dump, const struct subject *s, DetachedMountEntry
 		return err;
 	dump_blocker(dump, s->task, s->fd,
 		     "%s " ROOT_ATTACHED_NOWHERE ", %s: that is not supported; attach it, or close it%s", s->link, why,
-		     detached_hint(dump, s));
+		     regular_external_hint(dump, s));
 	return 0;
 }

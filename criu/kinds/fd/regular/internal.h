@@ -62,8 +62,6 @@ int regular_detached_end(struct dump *dump);
 /* Of a file that is found by its name: reports it if it is on such a mount all the same, and returns 1. */
 int regular_refuse_detached(struct dump *dump, const struct subject *s);
 
-/* The same, for the end of a message: how to leave it out. */
-const char *detached_hint(struct dump *dump, const struct subject *s);
 /* detached_save.c: of a file on it: whether anything keeps the mount. */
 bool detached_is_alive(const struct subject *s);
 /* What it is and a copy of, by its keeper; it may be refused. */
@@ -79,6 +77,8 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 bool is_silly_renamed(const struct subject *s, const char *path);
 /* The name of an open file for --external and in images, in CRIU's format. */
 void regular_external_name(int local, const struct stat *st, char *ret_name, size_t size);
+/* For the end of a message: how to leave it out with that; "" if it is not an open file. */
+const char *regular_external_hint(struct dump *dump, const struct subject *s);
 /* For a file in /proc: reports what would prevent opening it again. */
 void proc_file_check(struct dump *dump, const struct subject *s, const char *path);
 

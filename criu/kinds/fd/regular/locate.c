@@ -32,15 +32,6 @@ struct nameless {
 	int mnt_id;
 };
 
-bool is_silly_renamed(const struct subject *s, const char *path)
-{
-	const char *base = strrchr(path, '/') + 1;
-	struct statfs fs;
-
-	return str_has_prefix(base, ".nfs") && strlen(base) == 4 + 24 && !fstatfs(s->local, &fs) &&
-	       fs.f_type == NFS_SUPER_MAGIC;
-}
-
 static int write_remap(struct dump *dump, uint32_t id, uint32_t remap_id, RemapType type)
 {
 	RemapFilePathEntry remap = REMAP_FILE_PATH_ENTRY__INIT;
