@@ -21,7 +21,6 @@
 #define SO_MAX_PACING_RATE_ 47
 #define SO_TXTIME_ 61
 #define SO_TXREHASH_ 74
-#define IPPROTO_MPTCP_ 262
 #define HIGH_HALF 0x10000u /* key of the upper 32 bits of a 64-bit value */
 
 /* Where the option is in the entry: an optional bool or uint32 with its has_ member. */
@@ -90,19 +89,6 @@ static const struct {
 	{ SO_TXTIME_, 0 },
 };
 
-/*
- * Only TCP uses SO_TXREHASH. Kernels before the check for that (6.1 has none) report it, and 0 at that, of all other sockets,
- * too; later ones refuse to set it there.
- */
-static bool is_used(int fd, int name)
-{
-	int protocol;
-	socklen_t len = sizeof(protocol);
-
-	return name != SO_TXREHASH_ || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0 ||
-	       protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP_;
-}
-
 /* False if the socket has no such option. */
 static bool get_number(int fd, int name, int *ret_value)
 {
@@ -113,6 +99,21 @@ static bool get_number(int fd, int name, int *ret_value)
 		return false;
 	*ret_value = value;
 	return true;
+}
+
+/*
+ * Only TCP uses SO_TXREHASH. Kernels before the check for that (6.1 has none) report it, and 0 at that, of all other sockets,
+ * too; later ones refuse to set it there.
+ */
+static bool is_used(int fd, int name)
+{
+	int domain, type, protocol;
+
+	if (name != SO_TXREHASH_)
+		return true;
+	return get_number(fd, SO_DOMAIN, &domain) && (domain == AF_INET || domain == AF_INET6) &&
+	       get_number(fd, SO_TYPE, &type) && type == SOCK_STREAM && get_number(fd, SO_PROTOCOL, &protocol) &&
+	       protocol == IPPROTO_TCP;
 }
 
 static int set_number(int fd, int name, const char *text, int value)
