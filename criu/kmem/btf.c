@@ -70,7 +70,7 @@ static bool walk_on(struct btf *btf)
 	if (!size || left < size)
 		return false;
 	/* To index each of them takes more time, and memory, than a walk for each search. */
-	if (!(btf->nr_types % NOTED) && array_add(&btf->by_id, at))
+	if (btf->by_id.n == btf->nr_types / NOTED && array_add(&btf->by_id, at))
 		return false;
 	if (BTF_INFO_KIND(t->info) == BTF_KIND_STRUCT && t->name_off && array_add(&btf->structs, at))
 		return false;
@@ -263,7 +263,7 @@ static const struct btf_type *next_struct(struct btf *btf, const char *name, siz
 /* @other: tried in each struct that has no @path, so that nothing behind it is searched; NULL: none. */
 static long find_bits(struct btf *btf, const char *name, const char *path, const char *other)
 {
-	unsigned left = MEMBERS_MAX;
+	unsigned left = MEMBERS_MAX, left_other = MEMBERS_MAX;
 	const struct btf_type *t;
 	size_t next = 0;
 
@@ -271,7 +271,7 @@ static long find_bits(struct btf *btf, const char *name, const char *path, const
 		long at = find_field(btf, t, path, 0, &left);
 
 		if (at < 0 && other)
-			at = find_field(btf, t, other, 0, &left);
+			at = find_field(btf, t, other, 0, &left_other);
 		if (at >= 0)
 			return at;
 	}
