@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "util/x86_64/cpuid.h"
 #include <cpuid.h>
+#include <stdatomic.h>
 
 #define EXTENDED 0x80000000u
 
 /* The highest leaf of each of the two ranges. <cpuid.h> asks for it before each leaf. */
 static uint32_t highest(uint32_t range)
 {
-	static uint32_t known[2];
-	uint32_t *max = &known[range != 0];
+	static _Atomic uint32_t known[2];
+	uint32_t max = atomic_load(&known[range != 0]);
 
-	if (!*max)
-		*max = __get_cpuid_max(range, 0);
-	return *max;
+	if (!max) {
+		max = __get_cpuid_max(range, 0);
+		atomic_store(&known[range != 0], max);
+	}
+	return max;
 }
 
 bool cpuid_ask(uint32_t leaf, uint32_t subleaf, struct cpuid *ret)
@@ -24,11 +27,20 @@ bool cpuid_ask(uint32_t leaf, uint32_t subleaf, struct cpuid *ret)
 	return true;
 }
 
-const struct cpuid *cpuid_features(void)
+struct cpuid cpuid_features(void)
 {
+	enum { UNKNOWN, BEING_WRITTEN, KNOWN };
 	static struct cpuid known;
+	static _Atomic int state;
+	struct cpuid now;
+	int expected = UNKNOWN;
 
-	if (!known.d)
-		__cpuid_count(1, 0, known.a, known.b, known.c, known.d);
-	return &known;
+	if (atomic_load_explicit(&state, memory_order_acquire) == KNOWN)
+		return known;
+	__cpuid_count(1, 0, now.a, now.b, now.c, now.d);
+	if (atomic_compare_exchange_strong(&state, &expected, BEING_WRITTEN)) {
+		known = now;
+		atomic_store_explicit(&state, KNOWN, memory_order_release);
+	}
+	return now;
 }

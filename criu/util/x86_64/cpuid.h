@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* CPUID. In a virtual machine each one traps to the hypervisor, for some 20 to 70 us, so none is executed in vain. */
+/* CPUID. In a virtual machine each one traps to the hypervisor, for some 20 to 70 us, so none is executed in vain. Of any thread. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,4 +11,4 @@ struct cpuid {
 /* False, and all 0: this CPU has no such leaf. */
 bool cpuid_ask(uint32_t leaf, uint32_t subleaf, struct cpuid *ret);
 /* Leaf 1, which all have: executed once. */
-const struct cpuid *cpuid_features(void);
+struct cpuid cpuid_features(void);

@@ -11,7 +11,7 @@
 bool crc32c_cpu_has(void)
 {
 	/* Not __builtin_cpu_supports(), whose constructor executes some ten CPUIDs at each start of the program. */
-	return cpuid_features()->c & bit_SSE4_2;
+	return cpuid_features().c & bit_SSE4_2;
 }
 
 static uint64_t word(const uint8_t *buf)
