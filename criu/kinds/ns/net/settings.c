@@ -286,7 +286,8 @@ static int fill_device(const struct restore *r, struct net_state *state, const N
 		if (find_setting(s->path)->needs_napi != polls)
 			continue;
 		written = write_text(dir, s->path, s->value);
-		if (written == -ENOENT && has_queue_later(entry, s))
+		/* Any other failure would be reported again then. */
+		if (written && has_queue_later(entry, s))
 			state->queues_come_later = true;
 		else if (written)
 			err = failed(r, entry, s, written);
