@@ -209,9 +209,11 @@ static void fill_urgent(struct dump *dump, const struct inet_held *held, const s
  * Its lowest bit tells kernels since 6.7 that the connection counts microseconds; of an older kernel it is a part of the number.
  * A timestamp may not go backwards.
  */
-static uint32_t timestamp_to_set(const struct tcp_info *info, uint32_t now)
+static void fill_timestamp(const struct tcp_info *info, uint32_t now, TcpStreamEntry *e)
 {
-	return info->tcpi_options & TCPI_OPT_USEC_TS_ ? now : now + (now & 1);
+	e->has_usec_ts = e->usec_ts = (info->tcpi_options & TCPI_OPT_USEC_TS_) != 0;
+	e->has_timestamp = true;
+	e->timestamp = e->usec_ts ? now : now + (now & 1);
 }
 
 static int save_stream(struct dump *dump, const struct inet_held *held, const struct keeper_job *job)
@@ -230,8 +232,7 @@ static int save_stream(struct dump *dump, const struct inet_held *held, const st
 	e.inq_seq = job->in_seq;
 	e.outq_seq = job->out_seq;
 	e.mss_clamp = job->mss;
-	e.has_timestamp = true;
-	e.timestamp = timestamp_to_set(&info, job->timestamp);
+	fill_timestamp(&info, job->timestamp, &e);
 	e.has_unsq_len = held->entry->state != TCP_SYN_SENT;
 	e.unsq_len = held->unsent;
 	e.has_cork = e.cork = opts && opts->cork;

@@ -135,6 +135,18 @@ static int set_sequences(const struct inet_socket *sk, int fd)
 	return err ? err : tcp_set_sequence(fd, TCP_RECV_QUEUE, first_received(sk));
 }
 
+/* Its lowest bit turns on microseconds (Linux 6.7). In images of CRIU, or of an older kernel, it is a part of the number. */
+static int set_timestamp(const TcpStreamEntry *e, int fd)
+{
+	uint32_t value = e->timestamp;
+
+	if (!e->has_timestamp)
+		return 0;
+	if (!(e->has_usec_ts && e->usec_ts) && !(e->opt_mask & TCPI_OPT_USEC_TS_))
+		value += value & 1;
+	return setsockopt(fd, SOL_TCP, TCP_TIMESTAMP, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
 static int set_negotiated(const struct inet_socket *sk, int fd)
 {
 	const TcpStreamEntry *e = sk->stream;
@@ -151,9 +163,7 @@ static int set_negotiated(const struct inet_socket *sk, int fd)
 		opts[n++] = (struct tcp_repair_opt){ TCPOPT_TIMESTAMP, 0 };
 	if (setsockopt(fd, SOL_TCP, TCP_REPAIR_OPTIONS, opts, n * sizeof(opts[0])) < 0)
 		return -errno;
-	if (e->has_timestamp && setsockopt(fd, SOL_TCP, TCP_TIMESTAMP, &e->timestamp, sizeof(e->timestamp)) < 0)
-		return -errno;
-	return 0;
+	return set_timestamp(e, fd);
 }
 
 static int set_window(const struct inet_socket *sk, int fd)
