@@ -303,6 +303,8 @@ struct wire_thread {
 	uint32_t seccomp_mode; /* 0, 1 strict, 2 filter */
 	uint32_t nr_filters;
 	uint64_t filters; /* struct wire_seccomp_filter[], the oldest first */
+	int32_t label_fd; /* its label is to be written there when its filters are installed; 0: nothing is */
+	uint32_t pad_label;
 	uint64_t capset_header, capset_data; /* for capset(2) after the filters, 0: nothing to drop */
 	uint64_t
 		filtered_entry; /* in the blob, with this struct as argument: where the tool makes a thread continue whose filters it has installed */
@@ -394,9 +396,11 @@ struct wire_task {
 	uint32_t has_uffd;
 	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read in place */
 	uint32_t unshare; /* CLONE_NEW*: for children only */
-	int32_t label_fd; /* /proc/self/attr/current; -1: nothing is to be written there */
+	/* Label of SELinux: attr/current of the process; of AppArmor: /proc, and @label_path in it; -1: nothing to write */
+	int32_t label_fd;
 	uint32_t label_len;
-	uint64_t label; /* that */
+	uint64_t label; /* to be written there */
+	uint64_t label_path; /* of the calling thread; 0: each process has one */
 	int32_t enter_fd; /* pidfd of a process, whose pid namespace is for children; -1: none */
 	int32_t reader_tid; /* tid of a thread that helps to read, the same in all pid namespaces; 0: none is needed */
 	uint32_t

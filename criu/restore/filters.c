@@ -12,7 +12,21 @@
 #include "run/restore.h"
 #include "util/log.h"
 
-static int install_filters(const struct restore_task *rt, const struct wire_thread *th, struct compel_ctl *ctl)
+/* A profile of AppArmor may deny the capability that the filters needed. */
+static int set_label(const struct wire_task *task, const struct wire_thread *th, struct compel_ctl *ctl)
+{
+	int err;
+
+	if (!th->label_fd)
+		return 0;
+	err = stopped_call(ctl, SYS_write, th->label_fd, task->label, task->label_len);
+	if (err)
+		return fail(err, "pid %d: set its security label (is the profile loaded?)", task->pid);
+	return stopped_call(ctl, SYS_close, th->label_fd, 0, 0);
+}
+
+static int install_filters(const struct restore_task *rt, const struct wire_task *task, const struct wire_thread *th,
+			   struct compel_ctl *ctl)
 {
 	int err = 0;
 
@@ -26,6 +40,8 @@ static int install_filters(const struct restore_task *rt, const struct wire_thre
 		if (!err)
 			err = stopped_call(ctl, SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, at);
 	}
+	if (!err)
+		err = set_label(task, th, ctl);
 	if (!err && th->capset_header)
 		err = stopped_call(ctl, SYS_capset, th->capset_header, th->capset_data, 0);
 	return err;
@@ -41,6 +57,7 @@ static int send_filtered(struct restore *r, struct restore_task *rt, struct rest
 	struct iovec local = { wire, sizeof(*wire) }, remote = { (void *)(uintptr_t)wire_address, sizeof(*wire) };
 
 	wire->seccomp_mode = 0;
+	wire->label_fd = 0;
 	if (th == rt->threads && rt->files_owner && rt->files_shared && compel_may_call(th->id.host_tid, SYS_close)) {
 		wire->close_from = r->service_base;
 		wire->close_to = stopped_end_of_descriptors(rt);
@@ -50,8 +67,10 @@ static int send_filtered(struct restore *r, struct restore_task *rt, struct rest
 	return compel_send_to(th->id.host_tid, wire->filtered_entry, wire_address, &th->cpu.regs);
 }
 
-static int filter_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint64_t wire_address)
+static int filter_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th,
+			 const struct wire_task *task)
 {
+	uint64_t wire_address = task->threads + (uint64_t)(th - rt->threads) * sizeof(struct wire_thread);
 	struct compel_ctl *ctl = NULL;
 	struct wire_thread wire = { 0 };
 	int err = stopped_peek(rt->t.host_pid, wire_address, &wire, sizeof(wire));
@@ -60,7 +79,7 @@ static int filter_thread(struct restore *r, struct restore_task *rt, struct rest
 		return err;
 	err = compel_open(th->id.host_tid, &ctl);
 	if (!err)
-		err = install_filters(rt, &wire, ctl);
+		err = install_filters(rt, task, &wire, ctl);
 	if (ctl) {
 		int cured = compel_cure(ctl);
 
@@ -88,7 +107,7 @@ int restore_install_filters(struct restore *r)
 			has ? stopped_peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire)) : 0;
 
 		for (size_t i = rt->leader_ends; !err && has && i < rt->nr_threads; i++)
-			err = filter_thread(r, rt, &rt->threads[i], wire.threads + i * sizeof(struct wire_thread));
+			err = filter_thread(r, rt, &rt->threads[i], &wire);
 		if (err)
 			return fail(err, "pid %d: install its seccomp filters", rt->t.pid);
 	}

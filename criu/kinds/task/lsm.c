@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Labels of security modules: /proc/PID/attr. Contexts of SELinux and profiles of AppArmor are saved, for each process, and set
- * again by its first thread, before it makes the others, which inherit them. Other labels are refused unless criu has the same, as a
+ * Labels of security modules: /proc/PID/attr. Contexts of SELinux and profiles of AppArmor are saved, for each process. A context
+ * is set again by its first thread, before it makes the others, which inherit it; a profile by each thread. Other labels are refused unless criu has the same, as a
  * restored process gets that of criu, which could lift its confinement. A process that AppArmor does not confine has nothing to save.
  */
 #include <errno.h>
@@ -47,20 +47,29 @@ struct lsm_dump {
 	bool none_has_any; /* no module of this kernel labels processes */
 };
 
-/* "" if no module has one. @dir: in /proc/PID */
-static char *read_label(struct dump *dump, const struct dump_task *task, const char *dir, const char *name)
+/* "" if no module has one. One that cannot be read is not none, which would lift the confinement: a blocker. @path: in @dir */
+static char *read_label(struct dump *dump, const struct dump_task *task, int dir, const char *path)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	char path[96];
-	int err;
+	int err = read_file(dir, path, &text);
 
-	snprintf(path, sizeof(path), "%s%s%s", task ? "" : "self/", dir, name);
-	err = task ? proc_text(&task->proc, path, &text) : read_file(proc_root(), path, &text);
+	if (err && err != -EINVAL && err != -ENOENT && !(err == -ESRCH && dump_is_check(dump)))
+		dump_blocker(dump, task, -1, "the security label of %s cannot be read (%s): %s",
+			     dir == proc_root() ? "criu" : "the process", path, strerror(-err));
 	return dump_printf(dump, "%.*s", err ? 0 : (int)strcspn(text.len ? text.data : "", "\n"),
 			   text.len ? text.data : "");
 }
 
-static struct lsm_dump *lsm_data(struct dump *dump)
+static char *own_label(struct dump *dump, const struct dump_task *task, const char *file)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "self/%s", file);
+	return read_label(dump, task, proc_root(), path);
+}
+
+/* @task: for blockers */
+static struct lsm_dump *lsm_data(struct dump *dump, const struct dump_task *task)
 {
 	void **data = dump_kind_data(dump, &lsm_kind);
 	struct lsm_dump *own = *data;
@@ -74,7 +83,7 @@ static struct lsm_dump *lsm_data(struct dump *dump)
 	own->module = lsm_here();
 	own->file = lsm_label_file(own->module);
 	own->none_has_any = own->module == LSM_NONE && read_file(proc_root(), "self/attr/current", &text) == -EINVAL;
-	own->own = own->none_has_any ? "" : read_label(dump, NULL, "", own->file);
+	own->own = own->none_has_any ? "" : own_label(dump, task, own->file);
 	dump->lsm = own->module == LSM_SELINUX || own->module == LSM_APPARMOR ? own->module : LSM_NONE;
 	return own;
 }
@@ -83,15 +92,19 @@ static void refuse_threads(struct dump *dump, const struct dump_task *task, cons
 			   const char *label)
 {
 	for (size_t i = 1; i < task->nr_threads; i++) {
-		char dir[32];
+		char path[64];
 		const char *other;
 
-		snprintf(dir, sizeof(dir), "task/%d/", task->threads[i].id.host_tid);
-		other = read_label(dump, task, dir, lsm->file);
-		if (!other || (*other && strcmp(other, label) != 0))
+		snprintf(path, sizeof(path), "task/%d/%s", task->threads[i].id.host_tid, lsm->file);
+		other = read_label(dump, task, task->proc.dir, path);
+		/* In a tree that runs, it may have ended. */
+		if (other && !*other && dump_is_check(dump))
+			continue;
+		if (!other || strcmp(other, label) != 0)
 			dump_blocker(dump, task, -1,
 				     "thread %d has the security label %s, and its process %s: that is not supported",
-				     task->threads[i].id.host_tid, other ?: "?", label);
+				     task->threads[i].id.host_tid, other && *other ? other : "(none)",
+				     *label ? label : "(none)");
 	}
 }
 
@@ -102,6 +115,11 @@ static int note_label(struct dump *dump, struct dump_task *task, const struct ls
 	if (!profile)
 		return no_memory("labels");
 	refuse_threads(dump, task, lsm, label);
+	if (lsm->module == LSM_SELINUX && *label && !task->mm_owner && strcmp(label, lsm->own) != 0)
+		dump_blocker(
+			dump, task, -1,
+			"has the SELinux context %s, and shares its memory (CLONE_VM) with another process: the kernel lets none of them change its context; run criu with the same context",
+			label);
 	cut_label(lsm->module, profile);
 	if (lsm->module == LSM_APPARMOR && (profile[0] == ':' || strstr(profile, "//&:")))
 		dump_blocker(
@@ -115,9 +133,11 @@ static int note_label(struct dump *dump, struct dump_task *task, const struct ls
 
 static int lsm_survey(struct dump *dump, struct dump_task *task)
 {
-	struct lsm_dump *lsm = lsm_data(dump);
+	struct lsm_dump *lsm = lsm_data(dump, task);
 	const char *own = lsm ? lsm->own : NULL;
-	const char *label = lsm && lsm->none_has_any ? own : lsm ? read_label(dump, task, "", lsm->file) : NULL;
+	const char *label = lsm && lsm->none_has_any ? own :
+			    lsm			     ? read_label(dump, task, task->proc.dir, lsm->file) :
+						       NULL;
 	int err = 0;
 
 	if (!label || !own)
@@ -131,7 +151,7 @@ static int lsm_survey(struct dump *dump, struct dump_task *task)
 			*label ? label : "(none)", *own ? own : "none",
 			lsm->module == LSM_SMACK ? "Smack" : "this security module");
 	for (size_t i = 0; !err && *label && i < ARRAY_SIZE(for_later); i++) {
-		const char *later = read_label(dump, task, "", for_later[i]);
+		const char *later = read_label(dump, task, task->proc.dir, for_later[i]);
 
 		if (later && *later)
 			dump_blocker(dump, task, -1, "has set %s to %s: not supported", for_later[i], later);
@@ -219,6 +239,20 @@ static int check_label(const struct restore *r, pid_t tid, enum lsm module, cons
 	return 0;
 }
 
+/* Images have no label of a process that AppArmor did not confine. */
+static void warn_of_own(const struct restore *r, pid_t tid)
+{
+	_cleanup_buf_ struct buf own = { 0 };
+
+	if (r->plan.lsm != LSM_APPARMOR || lsm_here() != LSM_APPARMOR || read_own(LSM_APPARMOR, &own) ||
+	    !strcmp(own.data, UNCONFINED))
+		return;
+	log_warn(
+		"core-%d.img: creds.lsm_profile: AppArmor did not confine the process, and it gets the profile of criu, %s; "
+		"to prevent it, restore with --lsm-profile apparmor:unconfined",
+		tid, own.data);
+}
+
 static int lsm_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
 {
 	const CredsEntry *e = thread->core->thread_core->creds,
@@ -240,6 +274,8 @@ static int lsm_load_thread(struct restore *r, struct restore_task *task, struct 
 	if (thread != restore_first_thread(task))
 		return 0;
 	label = label_of(r, task, &module);
+	if (!label)
+		warn_of_own(r, tid);
 	return label ? check_label(r, tid, module, label) : 0;
 }
 
@@ -247,15 +283,36 @@ static size_t lsm_wire_size(struct restore *r, const struct restore_task *task)
 {
 	enum lsm module;
 
-	return label_of(r, task, &module) ? LABEL_MAX + 64 : 0;
+	return label_of(r, task, &module) ? LABEL_MAX + 128 : 0;
 }
 
-/* Last of what the first thread does alone: what comes before may need rights that the label does not give. */
+/*
+ * SELinux: the process's own file, for its first thread while it is alone. AppArmor: /proc, where each thread opens its own file
+ * at the end of its credentials.
+ */
+static int open_label(struct wire_task *wire, enum lsm module)
+{
+	char path[48], *in_proc;
+	int err = str_format(path, sizeof(path), "%s/%s", module == LSM_APPARMOR ? "thread-self" : "self",
+			     lsm_label_file(module));
+
+	if (err)
+		return err;
+	if (module != LSM_APPARMOR)
+		return open_at(proc_root(), path, O_WRONLY | O_CLOEXEC, 0);
+	in_proc = wire_alloc(wire, sizeof(path));
+	if (!in_proc)
+		return -ENOMEM;
+	memcpy(in_proc, path, sizeof(path));
+	wire->label_path = (uint64_t)(uintptr_t)in_proc;
+	return open_at(proc_root(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
 static int lsm_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
 	enum lsm module;
 	const char *label = label_of(r, task, &module);
-	char path[48], *text;
+	char *text;
 	int fd, err;
 
 	wire->label_fd = -1;
@@ -265,9 +322,7 @@ static int lsm_hand_over(struct restore *r, struct restore_task *task, struct wi
 	if (!text)
 		return no_memory("labels");
 	err = str_format(text, LABEL_MAX + 32, "%s%s", module == LSM_APPARMOR ? "changeprofile " : "", label);
-	if (!err)
-		err = str_format(path, sizeof(path), "self/%s", lsm_label_file(module));
-	fd = err ? err : open_at(proc_root(), path, O_WRONLY | O_CLOEXEC, 0);
+	fd = err ? err : open_label(wire, module);
 	if (fd < 0)
 		return fail(fd, "open attr/current of process %d", task->t.pid);
 	wire->label_fd = move_fd_above(fd, r->service_base);

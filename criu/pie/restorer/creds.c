@@ -6,6 +6,7 @@
  * capabilities come last, as everything else needs them.
  */
 #include <compel/pie.h>
+#include <linux/fcntl.h>
 #include "base/bits.h"
 #include "restorer.h"
 
@@ -193,14 +194,48 @@ static long final_caps(struct caps *now, const struct wire_creds *c, uint64_t ke
 	return set_caps(now, &want);
 }
 
-int restore_label(struct wire_task *task)
+static int write_label(const struct wire_task *task, int fd)
 {
-	if (task->label_fd < 0)
-		return 0;
-	long err = sys_write(task->label_fd, (const void *)task->label, task->label_len);
+	long err = sys_write(fd, (const void *)task->label, task->label_len);
+
 	if (err < 0)
 		return restorer_fail(task, err, "set its security label (is the profile loaded?)");
 	return err == (long)task->label_len ? 0 : restorer_fail(task, -E_PERM, "set its security label");
+}
+
+int restore_label(struct wire_task *task)
+{
+	return task->label_fd < 0 || task->label_path ? 0 : write_label(task, task->label_fd);
+}
+
+/*
+ * Of AppArmor, which checks capabilities against the profile, too: when the thread needs none any more. The kernel lets a
+ * thread write to a file of its own only. One that keeps a capability for its filters also keeps the descriptor.
+ */
+static int set_profile(struct wire_thread *thread)
+{
+	struct wire_task *task = task_of(thread);
+
+	if (task->label_fd < 0 || !task->label_path)
+		return 0;
+	long fd = sys_call4(__NR_openat, task->label_fd, (long)task->label_path, O_WRONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return restorer_fail(task, fd, "open attr/current for its security label");
+	bool later = kept_for_filters(thread) && !thread->ends;
+	if (later && !fd) {
+		fd = sys_fcntl(0, F_DUPFD_CLOEXEC, 1);
+		sys_close(0);
+		if (fd < 0)
+			return restorer_fail(task, fd, "keep attr/current open");
+	}
+	if (later) {
+		thread->label_fd = (int32_t)fd;
+		return 0;
+	}
+	int err = write_label(task, (int)fd);
+
+	sys_close((int)fd);
+	return err;
 }
 
 int restore_creds(struct wire_thread *thread)
@@ -210,7 +245,7 @@ int restore_creds(struct wire_thread *thread)
 	struct caps now, caps;
 
 	if (thread->inherited & INHERITED_CREDS)
-		return 0;
+		return set_profile(thread);
 	long err = c->has_ids ? 0 : set_groups(c);
 	if (err < 0)
 		return restorer_fail(task, err, "set the groups");
@@ -234,6 +269,10 @@ int restore_creds(struct wire_thread *thread)
 	err = set_securebits(c);
 	if (err < 0)
 		return restorer_fail_nr(task, err, "set the securebits to", c->securebits);
+	/* no_new_privs may deny it; without CAP_MAC_OVERRIDE some kernels do. */
+	int labelled = set_profile(thread);
+	if (labelled)
+		return labelled;
 	if (c->no_new_privs && sys_prctl(GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
 		err = sys_prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (err < 0)
@@ -245,12 +284,20 @@ int restore_creds(struct wire_thread *thread)
 
 int restore_creds_finish(struct wire_thread *thread)
 {
-	struct caps now;
+	/* Not asked for: a profile of AppArmor hides those that it denies. */
+	struct caps now = { ~0ull, ~0ull, ~0ull };
 
 	if (!kept_for_filters(thread))
 		return 0;
-	long err = get_caps(&now);
-	if (err >= 0)
-		err = final_caps(&now, &thread->creds, 0);
+	if (thread->label_fd) {
+		int labelled = write_label(task_of(thread), thread->label_fd);
+
+		sys_close(thread->label_fd);
+		/* Nothing else could end it: the tool is gone, and it would run unconfined. */
+		if (labelled)
+			sys_exit_group(1);
+	}
+	long err = final_caps(&now, &thread->creds, 0);
+
 	return err < 0 ? restorer_fail(task_of(thread), err, "give up CAP_SYS_ADMIN again") : 0;
 }

@@ -32,6 +32,8 @@ int restore_membarrier(struct wire_task *task);
 int restore_sigactions(struct wire_task *task);
 /* 1 */
 int restore_subreaper(struct wire_task *task);
+/* 1: SELinux lets only a process with one thread change its context; others inherit it */
+int restore_label(struct wire_task *task);
 
 /* before 1, for pages that are about to be read, and 3: each thread has its own */
 int restore_policy(struct wire_thread *thread);
@@ -46,9 +48,7 @@ int arch_restore_early(struct wire_thread *thread); /* ARCH/cpu.c: such as TLS e
 int restore_sched(struct wire_thread *thread); /* CPUs, nice, policy, I/O priority, then timer slack: RT has none */
 int restore_controls(struct wire_thread *thread); /* I/O flusher, machine checks, speculation */
 /* then the credentials themselves, */
-/* Before there are other threads, which inherit it. */
-int restore_label(struct wire_task *task);
-int restore_creds(struct wire_thread *thread);
+int restore_creds(struct wire_thread *thread); /* with the profile of AppArmor */
 /* then what a change of credentials resets, */
 int restore_pdeath(struct wire_thread *thread);
 /* and the thread's own state: */
