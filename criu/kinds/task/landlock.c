@@ -4,7 +4,8 @@
  * itself is in the same domain: then a restore by it has the same effect.
  *
  * A thread that restricts itself has no_new_privs, or CAP_SYS_ADMIN. For the former, kernel memory is read; for the
- * latter, mount(2) is tried in the parasite. Not detected: one that had CAP_SYS_ADMIN, but has neither it nor
+ * latter, mount(2) is tried in the parasite: if it fails, kernel memory is read, too; if that cannot be read, the failure
+ * counts where the thread may mount. Not detected: one that had CAP_SYS_ADMIN, but has neither it nor
  * no_new_privs now.
  */
 #include <errno.h>
@@ -86,7 +87,7 @@ static void check_thread(struct dump *dump, struct landlock_dump *state, struct 
 	bool confined;
 	int err;
 
-	if ((!th->parasite.mount_refused || !may_mount(dump, task)) && !th->status.no_new_privs)
+	if (!th->parasite.mount_refused && !th->status.no_new_privs)
 		return;
 	err = find_domain(dump, state, task, th, &confined);
 	if (confined && !err)
@@ -100,9 +101,12 @@ static void check_thread(struct dump *dump, struct landlock_dump *state, struct 
 			th->id.host_tid);
 	else if (err && !state->told)
 		log_warn(
-			"thread %d: has no_new_privs; whether it is also confined by Landlock rules, which a restore would "
-			"not preserve, cannot be determined (BPF): %s",
-			th->id.host_tid, strerror(-err));
+			"thread %d: has %s; whether it is also confined by Landlock rules, which a restore would not "
+			"preserve, cannot be determined (BPF): %s",
+			th->id.host_tid,
+			th->status.no_new_privs ? "no_new_privs" :
+						  "CAP_SYS_ADMIN in its user namespace, which may not mount here",
+			strerror(-err));
 	state->told |= err != 0;
 }
 
