@@ -131,6 +131,27 @@ static int check_pages(struct restore *r, struct restore_task *rt, const struct 
 	return 0;
 }
 
+/* An anonymous segment may be larger than its mappings: mremap(2) makes them grow. That of SysV has a size of its own. */
+static int check_shared(struct restore *r, const VmaEntry *vma)
+{
+	struct shmem_content content;
+	bool fresh;
+	uint64_t *size;
+	int err = shmem_check(r, vma->shmid, &content);
+
+	if (err)
+		return err;
+	if (!(vma->flags & MAP_HUGETLB))
+		r->plan.shared_pages += content.pages;
+	if (vma->status & VMA_SYSV)
+		return 0;
+	size = hash_slot_of(&r->plan.segment_sizes, segment_key(vma->shmid, false), &fresh);
+	if (!size)
+		return fail(-ENOMEM, "shared memory");
+	*size = MAX_OF(*size, content.end);
+	return 0;
+}
+
 int memory_load(struct restore *r, struct restore_task *rt)
 {
 	_cleanup_page_source_ struct page_source *source = NULL;
@@ -142,13 +163,9 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	if (!rt->mm->n_vmas)
 		return fail(-EBADMSG, "mm-%d.img: no mappings", rt->t.pid);
 	for (size_t i = 0; i < rt->mm->n_vmas; i++) {
-		uint64_t pages = 0;
-
 		err = check_vma(r, rt, rt->mm->vmas[i], &end);
 		if (!err && (rt->mm->vmas[i]->status & (VMA_ANON_SHARED | VMA_SYSV)))
-			err = shmem_check(r, rt->mm->vmas[i]->shmid, &pages);
-		if (!err && !(rt->mm->vmas[i]->flags & MAP_HUGETLB))
-			r->plan.shared_pages += pages;
+			err = check_shared(r, rt->mm->vmas[i]);
 		if (err)
 			return err;
 	}

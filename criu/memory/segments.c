@@ -39,6 +39,7 @@ struct segment {
 	const struct ns
 		*ns; /* of a SysV segment: an IPC namespace that is not the tool's, whose kind saves its record */
 	uint64_t size; /* with ns */
+	uint64_t mapped; /* where the last mapping ends */
 	uint32_t huge; /* MAP_HUGETLB and the page size */
 };
 
@@ -78,10 +79,12 @@ static struct segment *find_sysv(const struct dump *dump, uint64_t id)
 	return hash_get_ptr(&dump->memory->segments, seen_key(id, true));
 }
 
-static int note_piece(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
+static int note_mapping(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
 {
 	struct segment *seg = hash_get_ptr(&dump->memory->segments, seen_key(e->shmid, e->status & VMA_SYSV));
 
+	if (seg)
+		seg->mapped = MAX_OF(seg->mapped, v->pgoff + (v->end - v->start));
 	if (!seg || !seg->dt || rights_may(&dump->rights, RIGHT_MAP_FILES))
 		return 0;
 	return segment_piece_add(dump, &seg->pieces,
@@ -100,7 +103,7 @@ int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma 
 	if (!err && !seg && (e->status & VMA_SYSV) && find_sysv(dump, e->shmid)->ns)
 		dump_blocker(dump, dt, -1, SAME_ID, (int)e->shmid);
 	if (err || !seg)
-		return err ? err : note_piece(dump, dt, v, e);
+		return err ? err : note_mapping(dump, dt, v, e);
 	/* One that the tree owns has been noted with its namespace. */
 	if ((e->status & VMA_SYSV) && dump->inside)
 		dump_blocker(
@@ -109,7 +112,7 @@ int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma 
 			(unsigned)e->shmid, v->start);
 	seg->dt = dt;
 	map_files_name(v, seg->name);
-	return note_piece(dump, dt, v, e);
+	return note_mapping(dump, dt, v, e);
 }
 
 int shmem_note_of_ns(struct dump *dump, const struct ns *ns, const struct ns_segment *what)
@@ -234,6 +237,12 @@ void segments_close(struct memory_dump *memory)
 			close(seg->fd);
 }
 
+/* How large one is that is larger than its mappings: its last page tells a restore (memory_load()). */
+static unsigned zeros_to_keep(const struct segment *seg, uint64_t size)
+{
+	return (seg->huge ? SHMEM_KEEP_ZEROS : 0) | (!seg->sysv && size > seg->mapped ? SHMEM_KEEP_LAST : 0);
+}
+
 static int save_shared(struct dump *dump)
 {
 	for (struct segment *seg = dump->memory->first_segment; seg; seg = seg->next) {
@@ -256,7 +265,7 @@ static int save_shared(struct dump *dump)
 		else if (seg->sysv)
 			err = save_sysv(dump, seg, &size);
 		if (!err)
-			err = shmem_save(dump, fd, size, seg->id, seg->huge);
+			err = shmem_save(dump, fd, size, seg->id, zeros_to_keep(seg, size));
 		if (err)
 			return err;
 	}
@@ -265,7 +274,7 @@ static int save_shared(struct dump *dump)
 
 /* ---- restore ---- */
 
-/* Largest end of each segment that any VMA maps: its minimum size. */
+/* Largest end of each segment that any VMA maps: its minimum size. Its image may tell of more. */
 static int note_needed(struct restore *r)
 {
 	struct restore_task *rt;

@@ -70,17 +70,26 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino)
 	return hash_get(&dump->memory->huge_files, inode_key(kdev, ino), &known);
 }
 
+static int add_run(struct page_copy *copy, const struct page_run *run)
+{
+	int err = copy->sink->ops->add_run(copy->sink, run);
+
+	return err ? err : page_copy_add(copy, run, true);
+}
+
 /* Data regions are its runs; holes remain holes. */
-static int add_runs(struct page_copy *copy, bool keep_zeros)
+static int add_runs(struct page_copy *copy, unsigned keep)
 {
 	const struct page_origin *from = &copy->from;
+	const uint64_t last = keep & SHMEM_KEEP_LAST ? ROUND_DOWN(from->size - 1, PAGE_SZ) : UINT64_MAX;
 	struct statfs fs;
 	bool huge = !fstatfs(from->fd, &fs) && fs.f_type == HUGETLBFS_MAGIC;
 
 	for (off_t at = 0; (uint64_t)at < from->size;) {
 		off_t data = lseek(from->fd, at, SEEK_DATA), hole;
-		struct page_run run = { .outcome = PAGES_WRITE, .empty_is_zero = !keep_zeros, .incompressible = huge };
-		int err;
+		struct page_run run = { .outcome = PAGES_WRITE, .empty_is_zero = !(keep & SHMEM_KEEP_ZEROS),
+					.incompressible = huge };
+		int err = 0;
 
 		if (data < 0 && errno == ENXIO)
 			break;
@@ -88,20 +97,24 @@ static int add_runs(struct page_copy *copy, bool keep_zeros)
 		if (hole < 0)
 			return fail(-errno, "find the holes of shared memory");
 		run.start = ROUND_DOWN((uint64_t)data, PAGE_SZ);
-		run.end = ROUND_UP((uint64_t)hole, PAGE_SZ);
-		err = copy->sink->ops->add_run(copy->sink, &run);
-		if (!err)
-			err = page_copy_add(copy, &run, true);
+		at = (off_t)ROUND_UP((uint64_t)hole, PAGE_SZ);
+		run.end = MIN_OF((uint64_t)at, last);
+		if (run.start < run.end)
+			err = add_run(copy, &run);
 		if (err)
 			return err;
-		at = (off_t)run.end;
 	}
-	return 0;
+	if (last == UINT64_MAX)
+		return 0;
+	return add_run(copy, &(struct page_run){ .start = last,
+						 .end = last + PAGE_SZ,
+						 .outcome = PAGES_WRITE,
+						 .incompressible = huge });
 }
 
-static int save_data(struct dump *dump, struct page_copy *copy, bool keep_zeros)
+static int save_data(struct dump *dump, struct page_copy *copy, unsigned keep)
 {
-	int err = add_runs(copy, keep_zeros);
+	int err = add_runs(copy, keep);
 
 	if (!err)
 		err = page_copy_run(copy);
@@ -112,7 +125,7 @@ static int save_data(struct dump *dump, struct page_copy *copy, bool keep_zeros)
 	return 0;
 }
 
-int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, bool keep_zeros)
+int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, unsigned keep)
 {
 	_cleanup_page_sink_ struct page_sink *sink = NULL;
 	_cleanup_close_ int fd = -1;
@@ -133,7 +146,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, b
 		return err;
 	copy.sink = sink;
 	copy.from = (struct page_origin){ .name = "shared memory", .fd = fd, .size = size };
-	err = save_data(dump, &copy, keep_zeros);
+	err = save_data(dump, &copy, keep);
 	page_copy_free(&copy);
 	return err ? err : page_sink_finish(&sink);
 }
@@ -171,7 +184,7 @@ static int fill_run(const struct filling *f)
 	return fill_mapped(f);
 }
 
-int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages)
+int shmem_check(struct restore *r, uint32_t shmid, struct shmem_content *ret)
 {
 	_cleanup_page_source_ struct page_source *source = NULL;
 	char name[64];
@@ -181,12 +194,13 @@ int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages)
 	if (!hash_slot_of(&r->plan.segments_checked, shmid, &fresh))
 		return fail(-ENOMEM, "shared memory");
 	err = fresh ? page_source_open(r, IMAGE_SHMEM_PAGEMAP, shmid, &source) : -ENOENT;
-	if (ret_pages)
-		*ret_pages = 0;
-	for (size_t i = 0; !err && ret_pages && i < source->map->nr_runs; i++) {
+	if (ret)
+		*ret = (struct shmem_content){ 0 };
+	for (size_t i = 0; !err && ret && i < source->map->nr_runs; i++) {
 		const struct pagemap_run *run = &source->map->runs[i];
 
-		*ret_pages += memory_needed_pages(r, run, run->vaddr, pagemap_run_end(run));
+		ret->pages += memory_needed_pages(r, run, run->vaddr, pagemap_run_end(run));
+		ret->end = MAX_OF(ret->end, pagemap_run_end(run));
 	}
 	if (!err) {
 		snprintf(name, sizeof(name), "pagemap-shmem-%u.img", shmid);

@@ -21,14 +21,23 @@ int shmem_note_sysv(struct dump *dump, int local, const struct stat *st, uint32_
 int shmem_note_huge(struct dump *dump, uint32_t kdev, uint64_t ino);
 bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino);
 
+enum shmem_keep {
+	SHMEM_KEEP_ZEROS = 1, /* pages full of zeros do not become holes, which a descriptor shows (SEEK_HOLE, st_blocks) */
+	SHMEM_KEEP_LAST = 2, /* the last page is saved, even if it is a hole: where it ends is the size */
+};
+
 /*
  * Saves the content of @local_fd (@size bytes, holes remain holes) to pagemap-shmem-@shmid.img. Once per shmid: later
- * calls do nothing. @keep_zeros: pages full of zeros do not become holes, which a descriptor shows (SEEK_HOLE, st_blocks).
+ * calls do nothing. @keep: enum shmem_keep.
  */
-int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, bool keep_zeros);
+int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, unsigned keep);
 /* Restore: loads it into @fd, which has the right size already. */
-/* Checks its images, before anything is created; shmem_fill() uses them. *@ret_pages (or NULL): how many; 0 the second time. */
-int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages);
+/* Checks its images, before anything is created; shmem_fill() uses them. *@ret (or NULL): zeros the second time. */
+struct shmem_content {
+	uint64_t pages; /* how many it takes */
+	uint64_t end; /* of the last one, in bytes */
+};
+int shmem_check(struct restore *r, uint32_t shmid, struct shmem_content *ret);
 int shmem_fill(struct restore *r, uint32_t shmid, int fd);
 
 /* MAP_* flags of huge pages: MAP_HUGETLB and their size. */

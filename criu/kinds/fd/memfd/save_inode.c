@@ -125,5 +125,5 @@ int memfd_save_inode(struct dump *dump, int local, const struct stat *st, const 
 	err = image_write_record(img, &entry.base);
 	if (err)
 		return fail(err, "%s", image_store_error(dump->dir));
-	return shmem_save(dump, local, entry.size, entry.shmid, true);
+	return shmem_save(dump, local, entry.size, entry.shmid, SHMEM_KEEP_ZEROS);
 }
