@@ -130,6 +130,7 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	/* The inode number of a SysV segment is its id. */
 	bool sysv = v->deleted && str_has_prefix(v->name, "/SYSV");
 	uint64_t key = mapped_key(kdev_make(v->dev_major, v->dev_minor), v->ino | (uint64_t)sysv << 63, flags);
+	const size_t blockers = dump->blockers.nr;
 	_cleanup_close_ int fd = -1;
 	char link[4096 + 16];
 	uint64_t known;
@@ -152,7 +153,7 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	}
 	fd = memory_open_mapped(dump, dt, v);
 	if (fd < 0)
-		return fd == -EPERM || fd == -EIO ? 0 : fd;
+		return dump->blockers.nr > blockers ? 0 : fd;
 	snprintf(link, sizeof(link), "%s%s", v->name, v->deleted ? " (deleted)" : "");
 	err = dump->path_file_id(dump, &(struct dump_path){ dt, fd, link, flags }, ret_id);
 	if (err)
