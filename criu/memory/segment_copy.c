@@ -122,6 +122,15 @@ static int copy_allocated(const struct reading *r, uint64_t at, uint64_t end)
 	return err;
 }
 
+/* Where the line in smaps is that begins with @start; a file name may contain anything but a newline. */
+static const char *line_with(const char *text, const char *start)
+{
+	for (; text; text = strchr(text, '\n'), text = text ? text + 1 : NULL)
+		if (str_has_prefix(text, start))
+			return text;
+	return NULL;
+}
+
 /* mincore(2) does not count what is swapped out. -EAGAIN: something is. */
 static int check_not_swapped(const struct segment_piece *piece)
 {
@@ -133,11 +142,10 @@ static int check_not_swapped(const struct segment_piece *piece)
 	snprintf(start, sizeof(start), "%08lx-", (unsigned long)piece->start);
 	if (!err)
 		err = buf_add(&text, "", 1);
-	line = err ? NULL : strstr(text.data, start);
-	line = line ? strstr(line, "\nSwap:") : NULL;
+	line = err ? NULL : line_with(line_with(text.data, start), "Swap:");
 	if (err || !line)
 		return err ? err : -ENODATA;
-	return strtoul(line + strlen("\nSwap:"), NULL, 10) ? -EAGAIN : 0;
+	return strtoul(line + strlen("Swap:"), NULL, 10) ? -EAGAIN : 0;
 }
 
 static int copy_of_task(struct reading *r, uint64_t at, uint64_t end)
@@ -177,23 +185,72 @@ static int copy_piece(const struct segment_piece *piece, uint64_t at, uint64_t e
 		     0;
 }
 
-static int not_mapped(const struct segment_piece *piece, uint64_t from, uint64_t to, bool whole)
+static int not_mapped(const struct segment_piece *piece, uint64_t from, uint64_t to)
 {
-	const pid_t pid = piece->dt->t.host_pid;
-
-	if (whole)
-		return fail(
-			-EPERM,
-			"process %d: bytes %#lx to %#lx of the shared memory mapped at %lx are mapped by no process; "
-			"reading them %s: run criu as root",
-			pid, from, to, piece->start, rights_text(RIGHT_MAP_FILES));
-	log_warn("process %d: bytes %#lx to %#lx of the shared memory mapped at %lx are mapped by no process, and are "
-		 "zeros after a restore: reading them %s",
-		 pid, from, to, piece->start, rights_text(RIGHT_MAP_FILES));
-	return 0;
+	return fail(-EPERM,
+		    "process %d: bytes %#lx to %#lx of the shared memory mapped at %lx are mapped by no process; "
+		    "reading them %s: run criu as root",
+		    piece->dt->t.host_pid, from, to, piece->start, rights_text(RIGHT_MAP_FILES));
 }
 
-static int copy_all(const struct segment_piece *pieces, uint64_t size, bool whole, int to)
+/*
+ * Can the page after the last one of the piece be read? In a second mapping of that one, which may be larger. 1, 0 or an
+ * error.
+ */
+static int goes_on(struct compel_ctl *ctl, const struct segment_piece *piece, int mem)
+{
+	const unsigned long page = PAGE_SZ, last = piece->start + (piece->to - piece->from) - page;
+	const unsigned long grow[6] = { last, 0, 2 * page, MREMAP_MAYMOVE };
+	unsigned long unmap[6] = { 0, 2 * page };
+	long value = 0;
+	int err = compel_syscall(ctl, SYS_mremap, grow, &value), ret;
+	char byte;
+
+	if (err || (value < 0 && value > -4096))
+		return err ? err : (int)value;
+	unmap[0] = (unsigned long)value;
+	ret = (int)pread(mem, &byte, 1, (off_t)(unmap[0] + page));
+	if (ret < 0)
+		ret = errno == EIO ? 0 : -errno;
+	err = compel_syscall(ctl, SYS_munmap, unmap, &value);
+	return err ? err : value ? (int)value : ret;
+}
+
+static int infected_goes_on(const struct segment_piece *piece)
+{
+	_cleanup_close_ int mem = open_at(piece->dt->proc.dir, "mem", O_RDONLY, 0);
+	struct compel_ctl *ctl = NULL;
+	int ret = mem < 0 ? mem : compel_open(piece->dt->threads[0].id.host_tid, &ctl), cured;
+
+	if (ret < 0)
+		return ret;
+	ret = goes_on(ctl, piece, mem);
+	cured = compel_cure(ctl);
+	return cured < 0 ? cured : ret;
+}
+
+/* Mappings of huge pages cannot grow, so that nobody could see more of them. */
+static int check_end(const struct segment_piece *pieces)
+{
+	const struct segment_piece *last = pieces;
+	int ret;
+
+	for (const struct segment_piece *p = pieces; p; p = p->next)
+		if (p->to > last->to)
+			last = p;
+	ret = last->huge ? 0 : infected_goes_on(last);
+	if (ret > 0)
+		return fail(
+			-EPERM,
+			"process %d: the shared memory mapped at %lx is larger than what processes have mapped of it; "
+			"reading the rest %s: run criu as root",
+			last->dt->t.host_pid, last->start, rights_text(RIGHT_MAP_FILES));
+	return ret < 0 ? fail(ret, "process %d: find the end of the shared memory mapped at %lx", last->dt->t.host_pid,
+			      last->start) :
+			 0;
+}
+
+static int copy_all(const struct segment_piece *pieces, uint64_t size, int to)
 {
 	int err = 0;
 
@@ -203,7 +260,7 @@ static int copy_all(const struct segment_piece *pieces, uint64_t size, bool whol
 		const uint64_t end = piece ? MIN_OF(piece->to, size) : size;
 
 		if (from > at)
-			err = not_mapped(piece ? piece : pieces, at, from, whole);
+			err = not_mapped(piece ? piece : pieces, at, from);
 		if (!err && from < end)
 			err = copy_piece(piece, from, end, to);
 		at = end;
@@ -211,15 +268,18 @@ static int copy_all(const struct segment_piece *pieces, uint64_t size, bool whol
 	return err;
 }
 
-int segment_copy(const struct segment_piece *pieces, uint64_t size, bool whole)
+int segment_copy(const struct segment_piece *pieces, uint64_t size)
 {
 	_cleanup_close_ int to = memfd_create("criu", MFD_CLOEXEC);
-	int err = 0;
+	const bool known = size;
+	int err = known ? 0 : check_end(pieces);
 
-	for (const struct segment_piece *p = pieces; p && !whole; p = p->next)
+	if (err)
+		return err;
+	for (const struct segment_piece *p = pieces; p && !known; p = p->next)
 		size = MAX_OF(size, p->to);
 	if (to < 0 || ftruncate(to, (off_t)size) < 0)
 		return fail(-errno, "a copy of %lu bytes of shared memory", size);
-	err = copy_all(pieces, size, whole, to);
+	err = copy_all(pieces, size, to);
 	return err ? err : steal_fd(&to);
 }

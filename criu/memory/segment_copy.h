@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Shared memory that cannot be opened (map_files takes rights in the initial user namespace) is read where processes have
- * it mapped. What nobody has mapped is out of reach for everyone, except by growing a mapping with mremap(2).
+ * it mapped. If there is more of it than that, which a process could see again with mremap(2), it is refused.
  */
 #pragma once
 #include <stdbool.h>
@@ -21,7 +21,7 @@ struct segment_piece {
 /* Adds a part, unless another one contains it. 0 or a logged error. */
 int segment_piece_add(struct dump *dump, struct segment_piece **pieces, const struct segment_piece *add);
 /*
- * A file in memory with the content of a segment of @size bytes, 0: up to the end of the last piece. @whole: all of it must
- * be mapped. To be closed by the caller; a negative errno, logged.
+ * A file in memory with the content of a segment of @size bytes, 0: its size is not known, and it
+ * ends where the last piece does. To be closed by the caller; a negative errno, logged.
  */
-int segment_copy(const struct segment_piece *pieces, uint64_t size, bool whole);
+int segment_copy(const struct segment_piece *pieces, uint64_t size);

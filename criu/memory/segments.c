@@ -216,7 +216,7 @@ static int copy_segment(const struct segment *seg)
 
 	if (seg->sysv && shmctl((int)seg->id, IPC_STAT, &ds) < 0)
 		return fail(-errno, "query SysV segment %lu", seg->id);
-	return segment_copy(seg->pieces, ds.shm_segsz, seg->sysv);
+	return segment_copy(seg->pieces, ds.shm_segsz);
 }
 
 static int open_segment(const struct segment *seg)

@@ -6,7 +6,7 @@
  *	test: options=--link-remap restore-options=... variants=running,restored,thrice refused=REGEX
  *	      ignore=REGEX breaks=N skip=CONDITION (of sh, with $CRIU) timeout=S decode=yes net=own (a network with loopback only)
  boots=others (restored as in an earlier boot, a later one, and this one, in turn)
- *	      flavours=host,pid,nested,ipc,net,container (where the tree lives, one run of all variants in each: test/runner/flavours.py)
+ *	      flavours=host,pid,nested,ipc,net,container (where the tree lives, one run of all variants in each: test/runner/flavours.py; empty: only those of user-root)
  */
 #ifndef TEST_CHECKPOINT_H
 #define TEST_CHECKPOINT_H

@@ -28,7 +28,7 @@ def read_header(source):
             if key not in want:
                 sys.exit(f"{source}: unknown key {key!r} in its test: line")
             if key in ("variants", "flavours", "user-root"):
-                want[key] = value.split(",")
+                want[key] = value.split(",") if value else []
             elif key in ("options", "restore-options"):
                 want[key] += value.split(",")
             elif key in ("breaks", "timeout", "settle"):
@@ -59,7 +59,7 @@ def kind_jobs(args):
         variants = [v for v in want["variants"] if not args.variants or v in args.variants]
         if args.self_check:
             variants = ["none"] + [f"broken{n}" for n in range(1, want["breaks"] + 1)]
-        for flavour in args.flavours or want["flavours"]:
+        for flavour in args.flavours or want["flavours"] or (["host"] if args.self_check else []):
             for variant in variants:
                 suffix = "" if flavour == "host" else f"@{flavour}"
                 yield f"kinds/{stem}:{variant}{suffix}", {
