@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kernel/device.h"
@@ -26,7 +28,18 @@ struct wanted {
 	char link[PATH_MAX + 16]; /* as the kernel shows it for a descriptor */
 };
 
-/* As the kernel shows a mapping of the file: on overlayfs and btrfs fstat(2) reports another device. */
+/* On these fstat(2) reports another device than mappings of the file. */
+static bool has_other_device(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC);
+}
+
+/*
+ * As the kernel shows a mapping of the file. Opening it breaks a write lease of another process, so only where nothing else
+ * tells.
+ */
 static bool is_mapped_as(const struct kernel_vma *v, int fd)
 {
 	_cleanup_close_ int readable = proc_fd_open(fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -56,7 +69,7 @@ static bool is_wanted(const struct wanted *w, int fd)
 		return false;
 	if (st.st_ino == w->v->ino && dev_to_kdev(st.st_dev) == kdev_make(w->v->dev_major, w->v->dev_minor))
 		return true;
-	return S_ISREG(st.st_mode) && is_mapped_as(w->v, fd);
+	return S_ISREG(st.st_mode) && has_other_device(fd) && is_mapped_as(w->v, fd);
 }
 
 /* The lookup of a name may ask the server, too; that of the root of its mount does not. */

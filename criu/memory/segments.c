@@ -87,6 +87,14 @@ static int note_mapping(struct dump *dump, struct dump_task *dt, const struct ke
 		seg->mapped = MAX_OF(seg->mapped, v->pgoff + (v->end - v->start));
 	if (!seg || !seg->dt || rights_may(&dump->rights, RIGHT_MAP_FILES))
 		return 0;
+	if ((e->flags & MAP_HUGETLB) && (e->flags & MAP_NORESERVE)) {
+		dump_blocker(
+			dump, dt, -1,
+			"mapping %lx-%lx: shared memory of huge pages that are not reserved (MAP_NORESERVE), where reading would "
+			"allocate them; opening it %s: unmap it, or run criu as root",
+			v->start, v->end, rights_text(RIGHT_MAP_FILES));
+		return 0;
+	}
 	return segment_piece_add(dump, &seg->pieces,
 				 &(struct segment_piece){ .dt = dt,
 							  .start = v->start,

@@ -112,7 +112,8 @@ static int open_by_name(const struct fd_probe *probe, const struct unix_diag *di
 
 	if (from < 0)
 		return from;
-	fd = name[0] == '/' ? path_open(&root, PATH_ROOT_MOUNT, name, O_PATH) : open_at(from, name, O_PATH, 0);
+	fd = name[0] == '/' ? path_open(&root, PATH_ROOT_MOUNT, name, O_PATH | O_NOFOLLOW) :
+			      open_at(from, name, O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
