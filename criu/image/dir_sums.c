@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "image/dir_store.h"
+#include "image/page_map_runs.h"
 #include "util/crc32c.h"
 #include "util/fds.h"
 
@@ -54,10 +55,15 @@ int dir_write_sums(struct dir_store *dir)
 
 /* ---- reading ---- */
 
+static bool is_page_map(const struct checksum *sum)
+{
+	return sum->type == IMAGE_PAGEMAP || sum->type == IMAGE_SHMEM_PAGEMAP;
+}
+
 static bool has_page_maps(const struct checksums *sums)
 {
 	for (size_t i = 0; i < sums->n; i++)
-		if (sums->v[i].type == IMAGE_PAGEMAP || sums->v[i].type == IMAGE_SHMEM_PAGEMAP)
+		if (is_page_map(&sums->v[i]))
 			return true;
 	return false;
 }
@@ -78,7 +84,28 @@ static int add_server_sums(struct dir_store *dir, const struct checksums *theirs
 	return err ? dir_fail(dir, err, "list of checksums: %s", strerror(-err)) : 0;
 }
 
-/* A page server may have served another dump in this directory, before or after this one: then they are not looked at. */
+/* The page maps that are here now are not those which the server received for another dump. */
+static int check_not_theirs(struct dir_store *dir, const struct checksums *theirs, const char *run_id)
+{
+	for (size_t i = 0; i < theirs->n; i++) {
+		bool is_theirs = false;
+		int err = is_page_map(&theirs->v[i]) ?
+				  page_map_is_as_summed(&dir->store, &theirs->v[i], &is_theirs) :
+				  0;
+
+		if (err)
+			return err;
+		if (is_theirs)
+			return dir_fail(dir, -EBADMSG,
+					"%s is of another dump: a page server has received it for %s, and these images are of %s: "
+					"copy the images that it has received for this one (if they are, remove " PAGE_CHECKSUMS_NAME
+					")",
+					theirs->v[i].name, theirs->run_id, run_id);
+	}
+	return 0;
+}
+
+/* A page server may have served another dump in this directory, before or after this one. */
 static int use_server_sums(struct dir_store *dir, const char *run_id)
 {
 	struct checksums theirs = { 0 };
@@ -86,8 +113,9 @@ static int use_server_sums(struct dir_store *dir, const char *run_id)
 
 	if (run_id && !has_page_maps(&dir->sums) && dir_exists(dir, PAGE_CHECKSUMS_NAME))
 		err = checksums_read(&dir->store, IMAGE_PAGE_CHECKSUMS, &theirs);
-	if (!err && theirs.n && !strcmp(theirs.run_id, run_id))
-		err = add_server_sums(dir, &theirs);
+	if (!err && theirs.run_id[0])
+		err = strcmp(theirs.run_id, run_id) ? check_not_theirs(dir, &theirs, run_id) :
+						      add_server_sums(dir, &theirs);
 	checksums_free(&theirs);
 	return err;
 }

@@ -44,8 +44,7 @@ int page_map_runs_read(struct image_store *dir, struct page_map_runs *ret)
 	return err;
 }
 
-/* Is the image what it was when the checksum was written? A page map is small. */
-static int is_as_summed(struct image_store *dir, const struct checksum *sum, bool *ret)
+int page_map_is_as_summed(struct image_store *dir, const struct checksum *sum, bool *ret)
 {
 	_cleanup_buf_ struct buf content = { 0 };
 	struct image_extent extent;
@@ -91,7 +90,7 @@ int page_map_runs_match(const struct page_map_runs *runs, enum image_type type, 
 	if (!sum && of_dump && runs->has_own)
 		sum = checksums_find(&runs->own, type, id);
 	if (sum)
-		return is_as_summed(runs->dir, sum, ret);
+		return page_map_is_as_summed(runs->dir, sum, ret);
 	if ((of_dump && !runs->has_own) || (!runs->server.run_id[0] && !runs->run_id[0]))
 		return exists(runs->dir, type, id, ret);
 	*ret = false;

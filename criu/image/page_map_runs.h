@@ -20,3 +20,5 @@ void page_map_runs_free(struct page_map_runs *runs);
 /* *ret: the page map exists, and may be one of the dump @run_id. False: it is certainly one of another. */
 int page_map_runs_match(const struct page_map_runs *runs, enum image_type type, uint64_t id, const char *run_id,
 			bool *ret);
+/* *ret: the page map exists, and is what it was when the checksum was written. */
+int page_map_is_as_summed(struct image_store *dir, const struct checksum *sum, bool *ret);

@@ -292,6 +292,46 @@ static const char *test_left_by_a_server(void)
 	return good(path);
 }
 
+static int serve_map(struct image_store *dir, const char *run)
+{
+	struct uuid uuid;
+	int err = image_store_begin(dir);
+
+	image_store_part(dir, 65536);
+	if (run && uuid_parse(run, &uuid))
+		image_store_set_run(dir, &uuid);
+	return err ?: write_map(dir, 7, PAGE_SZ) ?: image_store_commit(dir);
+}
+
+/* Images of a page server that were put together with those of another dump are, unless their page map was replaced. */
+static const char *test_put_together_wrongly(void)
+{
+	static const struct {
+		const char *run;
+		bool is_bad;
+	} cases[] = { { RUN, false }, { OTHER_RUN, true }, { NULL, false } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_scratch_ char *path = scratch_create();
+		_cleanup_image_store_ struct image_store *dir = NULL;
+		_cleanup_free_ uint8_t *buf = NULL;
+		char error[256];
+		size_t len;
+
+		EXPECT(!image_dir_open(path, &dir) && !serve_map(dir, cases[i].run) && !write_inventory_alone(dir));
+		verify(path, error, sizeof(error));
+		if ((strstr(error, "pagemap-7.img is of another dump") != NULL) != cases[i].is_bad)
+			return because("%zu: %s", i, error);
+		buf = slurp(path, "pagemap-7.img", &len);
+		EXPECT(buf);
+		buf[len - 1] ^= 1;
+		spew(path, "pagemap-7.img", buf, len);
+		verify(path, error, sizeof(error));
+		EXPECT(!strstr(error, "of another dump"));
+	}
+	return NULL;
+}
+
 static int unlink_in(const char *path, const char *name)
 {
 	char file[512];
@@ -394,6 +434,7 @@ int main(void)
 	run_case("beside", test_beside);
 	run_case("part", test_part);
 	run_case("part-of-another", test_part_of_another);
+	run_case("put-together-wrongly", test_put_together_wrongly);
 	run_case("left-by-a-server", test_left_by_a_server);
 	run_case("page-map-runs", test_page_map_runs);
 	run_case("uuid", test_uuid);
