@@ -68,6 +68,7 @@ static int refuse(const struct dump *dump, uint64_t dst, enum page_client_parent
 static int ask(struct dump *dump, const uint64_t *dsts, size_t n)
 {
 	_cleanup_free_ enum page_client_parent *has = calloc(n + 1, sizeof(*has));
+	size_t lacks = n, other = n;
 	struct uuid run;
 	int err;
 
@@ -75,10 +76,13 @@ static int ask(struct dump *dump, const uint64_t *dsts, size_t n)
 		return fail(-ENOMEM, "list of images");
 	uuid_parse(dump->memory->tracking->parent_run_id, &run);
 	err = page_client_ask_parent(*dump->page_client, dsts, n, &run, has);
-	for (size_t i = 0; !err && i < n; i++)
-		if (has[i] != PARENT_HAS)
-			err = refuse(dump, dsts[i], has[i]);
-	return err;
+	for (size_t i = n; !err && i-- > 0;) {
+		lacks = has[i] == PARENT_LACKS ? i : lacks;
+		other = has[i] == PARENT_IS_OTHER ? i : other;
+	}
+	if (other == n)
+		other = lacks;
+	return err || other == n ? err : refuse(dump, dsts[other], has[other]);
 }
 
 int track_ask_server(struct dump *dump)

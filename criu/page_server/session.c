@@ -21,6 +21,7 @@ struct session {
 	struct images *images;
 	bool shared, ours; /* the client is this program */
 	bool begun, saved;
+	int refused; /* an error: all that is still answered are questions */
 	bool summed; /* pages get checksums */
 	uint32_t sum; /* over those of all pages */
 	struct page_session_outcome *outcome;
@@ -111,14 +112,17 @@ static int refuse_parent(enum image_type type, uint64_t id, const struct uuid *r
 		    name, wanted);
 }
 
-/* A client that leaves pages out must not get them from the images of another dump: the session ends when it has been told. */
+/*
+ * A client that leaves pages out must not get them from the images of another dump: nothing else is accepted when it has been told. Its
+ * questions come together: if the connection were closed between them, it would not get the answer.
+ */
 static int serve_parent(struct session *s, const struct message *m)
 {
 	const struct uuid run = { m->nr_pages, m->vaddr };
 	enum images_parent has = IMAGES_LACK;
 	enum image_type type;
 	uint64_t id;
-	int err = parse_target(m, &type, &id), told;
+	int err = parse_target(m, &type, &id);
 
 	if (!err && m->mark == MESSAGE_MARK_SUMS) {
 		s->summed = true;
@@ -130,8 +134,9 @@ static int serve_parent(struct session *s, const struct message *m)
 		err = images_in_parent(s->images, type, id, &has);
 	if (err)
 		return err;
-	told = answer_number(s, has == IMAGES_OTHER ? MESSAGE_OTHER_PARENT : has == IMAGES_HAVE);
-	return told || has != IMAGES_OTHER ? told : refuse_parent(type, id, &run);
+	if (has == IMAGES_OTHER && !s->refused)
+		s->refused = refuse_parent(type, id, &run);
+	return answer_number(s, has == IMAGES_OTHER ? MESSAGE_OTHER_PARENT : has == IMAGES_HAVE);
 }
 
 static int receive_content(struct session *s, uint64_t len)
@@ -288,6 +293,8 @@ static int serve_close(struct session *s, const struct message *m)
 
 static int serve(struct session *s, const struct message *m)
 {
+	if (s->refused && m->command != MESSAGE_PARENT)
+		return s->refused;
 	switch (m->command) {
 	case MESSAGE_OPEN:
 	case MESSAGE_OPEN2:
@@ -327,7 +334,7 @@ static int receive_message(struct session *s, struct message *ret)
 	if (!err)
 		err = connection_recv(s->connection, bytes, sizeof(bytes));
 	if (err)
-		return lost(s, err, "a message");
+		return s->refused ?: lost(s, err, "a message");
 	message_decode(bytes, ret);
 	if (!s->begun)
 		s->ours = message_is_ours(ret);
