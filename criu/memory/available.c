@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "memory/group_limits.h"
 #include "memory/memory.h"
@@ -38,15 +39,18 @@ static uint64_t meminfo(const char *text, const char *name)
 static int most_available(uint64_t *ret_bytes)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	uint64_t cache, shared;
+	uint64_t cache, shared, slab, files;
 	int err = read_file(proc_root(), "meminfo", &text);
 
 	if (err < 0)
 		return err;
-	cache = meminfo(text.data, "\nCached:") + meminfo(text.data, "\nBuffers:") +
-		meminfo(text.data, "\nSReclaimable:");
+	slab = meminfo(text.data, "\nSReclaimable:");
+	cache = meminfo(text.data, "\nCached:") + meminfo(text.data, "\nBuffers:") + slab;
 	shared = meminfo(text.data, "\nShmem:");
 	cache -= shared < cache ? shared : cache;
+	/* Pages of programs that MADV_FREE was called for are among those of files. */
+	files = meminfo(text.data, "\nActive(file):") + meminfo(text.data, "\nInactive(file):") + slab;
+	cache = MAX_OF(cache, files);
 	*ret_bytes = (meminfo(text.data, "MemFree:") + meminfo(text.data, "\nSwapFree:") + cache) << 10;
 	return 0;
 }

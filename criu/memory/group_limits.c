@@ -43,17 +43,27 @@ static uint64_t stat_of(const char *text, const char *name)
 	return 0;
 }
 
-/* Everything else can be freed, in the best case. */
+/*
+ * Everything else can be freed, in the best case. Pages that MADV_FREE was called for are still pages of programs, but they are in
+ * the lists of those of files: the smaller number counts.
+ */
 static uint64_t used_in(const struct limited_group *g, const char *path, bool with_swap)
 {
 	_cleanup_buf_ struct buf text = { 0 };
+	uint64_t pages, listed;
 
 	if (read_in(g, path, "memory.stat", &text) || !text.len)
 		return 0;
-	if (g->v2)
-		return stat_of(text.data, "anon") + stat_of(text.data, "shmem");
-	return stat_of(text.data, "total_rss") + stat_of(text.data, "total_shmem") +
-	       (with_swap ? stat_of(text.data, "total_swap") : 0);
+	if (g->v2) {
+		pages = stat_of(text.data, "anon") + stat_of(text.data, "shmem");
+		listed = stat_of(text.data, "inactive_anon") + stat_of(text.data, "active_anon") +
+			 stat_of(text.data, "unevictable");
+		return MIN_OF(pages, listed);
+	}
+	pages = stat_of(text.data, "total_rss") + stat_of(text.data, "total_shmem");
+	listed = stat_of(text.data, "total_inactive_anon") + stat_of(text.data, "total_active_anon") +
+		 stat_of(text.data, "total_unevictable");
+	return MIN_OF(pages, listed) + (with_swap ? stat_of(text.data, "total_swap") : 0);
 }
 
 /* How much of it could be swapped out, in the best case. */
