@@ -4,6 +4,7 @@
  * is not read, so it is not in any image, nor sent anywhere, and has no entry in the page map: a restore makes zeros of it.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include "base/bits.h"
 #include "memory/dump_memory.h"
@@ -95,6 +96,7 @@ static int check_pids(struct dump *dump)
 int memory_find_excluded(struct dump *dump, struct dump_task *dt)
 {
 	int err = &dt->t == dump->tree.root ? check_pids(dump) : 0;
+	uint64_t marked = 0;
 
 	dt->memory->excluded.n = 0;
 	for (size_t i = 0; !err && i < dt->maps.n; i++) {
@@ -102,10 +104,19 @@ int memory_find_excluded(struct dump *dump, struct dump_task *dt)
 
 		if (!may_be_excluded(v, &dt->vma_flags.v[i]))
 			continue;
-		err = is_marked(dump, &dt->vma_flags.v[i]) ? add(dt, v->start, v->end) : add_named(dump, dt, v);
+		if (is_marked(dump, &dt->vma_flags.v[i])) {
+			err = add(dt, v->start, v->end);
+			marked += v->end - v->start;
+		} else {
+			err = add_named(dump, dt, v);
+		}
 	}
 	if (!err)
 		err = check_named(dump, dt);
+	if (!err && marked)
+		log_warn("--skip-dontdump: %" PRIu64
+			 " KiB of memory of process %d are not saved, and will be zeros: it must be able to fill them again",
+			 marked >> 10, dt->t.host_pid);
 	for (size_t i = 0; !err && i < dt->memory->excluded.n; i++)
 		log_info("memory %lx-%lx is not saved, and will be zeros", dt->memory->excluded.v[i].start,
 			 dt->memory->excluded.v[i].end);
