@@ -112,8 +112,9 @@ static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 		crc32c_pages(batch->data, batch->len / PAGE_SZ, s->sums + batch->offset / PAGE_SZ);
 	err = pwrite_full(s->pages.fd, batch->data, batch->len, (off_t)(s->pages.base + batch->offset));
 	if (err == -EINVAL && s->direct) {
-		s->direct = false;
+		/* In this order: a thread that finds it ended writes again. */
 		direct_io_end(s->pages.fd);
+		s->direct = false;
 	}
 	/* The other thread may have ended it. */
 	if (err == -EINVAL)
