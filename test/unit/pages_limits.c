@@ -60,9 +60,14 @@ static void version_2_has_the_limit_of_any_group_above(void)
 	CHECK_STR(shortage(&g, 1000000, 0), "");
 	put("a/b/memory.max", "max\n");
 	put("a/memory.max", "104857600\n");
-	put("a/memory.stat", "anon 41943040\nfile 52428800\nkernel 1048576\nanon_thp 999999999\nshmem 10485760\n");
+	put("a/memory.stat", "anon 41943040\nfile 52428800\nkernel 1048576\nanon_thp 999999999\nshmem 10485760\n"
+			     "inactive_anon 41943040\nactive_anon 10485760\nunevictable 1048576\n");
 	CHECK_STR(shortage(&g, 50, 0), "");
 	CHECK_STR(shortage(&g, 51, 0), "/a memory.max 100 50 50");
+	put("a/memory.stat", "anon 41943040\nshmem 10485760\ninactive_anon 10485760\nactive_anon 20971520\n"
+			     "unevictable 1048576\n"); /* 19 MiB were freed lazily */
+	CHECK_STR(shortage(&g, 70, 0), "/a memory.max 100 31 69");
+	CHECK_STR(shortage(&g, 69, 0), "");
 	put("a/b/memory.max", "1048576");
 	CHECK_STR(shortage(&g, 51, 0), "/a/b memory.max 1 0 1");
 	put("a/b/memory.max", "max\n");
@@ -76,7 +81,7 @@ static void version_2_has_a_limit_of_swap(void)
 
 	clear();
 	put("a/memory.max", "104857600\n");
-	put("a/memory.stat", "anon 104857600\nshmem 0\n");
+	put("a/memory.stat", "anon 104857600\nshmem 0\ninactive_anon 104857600\n");
 	CHECK_STR(shortage(&g, 30, 30), "");
 	CHECK_STR(shortage(&g, 31, 30), "/a memory.max 100 100 30");
 	put("a/memory.swap.max", "20971520");
@@ -97,7 +102,7 @@ static void version_1_may_count_memory_with_swap(void)
 	put("a/b/memory.limit_in_bytes", UNLIMITED_V1);
 	put("a/b/memory.stat",
 	    "cache 1\nrss 999999999\ntotal_cache 52428800\ntotal_rss 20971520\ntotal_shmem 10485760\n"
-	    "total_swap 5242880\n");
+	    "total_swap 5242880\ntotal_inactive_anon 20971520\ntotal_active_anon 10485760\ntotal_unevictable 4096\n");
 	CHECK_STR(shortage(&g, 100000, 0), "");
 	put("a/b/memory.limit_in_bytes", "104857600\n");
 	CHECK_STR(shortage(&g, 70, 0), "");
@@ -106,6 +111,10 @@ static void version_1_may_count_memory_with_swap(void)
 	put("a/b/memory.memsw.limit_in_bytes", "115343360\n");
 	CHECK_STR(shortage(&g, 75, 20), "");
 	CHECK_STR(shortage(&g, 76, 20), "/a/b memory.memsw.limit_in_bytes 110 35 75");
+	put("a/b/memory.stat", "total_rss 20971520\ntotal_shmem 10485760\ntotal_swap 5242880\ntotal_inactive_anon 0\n"
+			       "total_active_anon 10485760\ntotal_unevictable 0\n"); /* 20 MiB were freed lazily */
+	CHECK_STR(shortage(&g, 95, 20), "");
+	CHECK_STR(shortage(&g, 96, 20), "/a/b memory.memsw.limit_in_bytes 110 15 95");
 }
 
 static void groups_of_version_1_need_not_count_those_below(void)
