@@ -94,6 +94,11 @@ class Case(Kind):
                 pass
 
 
+def version():
+    """Of the kernel that runs here."""
+    return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+
+
 def copy(src, dst):
     """Owner and times as well: the images know the files."""
     shutil.copy2(src, dst, follow_symlinks=False)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 MODULES = ["9pnet_virtio", "virtio_pci", "9p", "overlay"]
 FOLDERS = ["net", "fs", "lib", "crypto", "drivers/virtio", "drivers/net"]
@@ -51,7 +52,9 @@ class Missing(Exception):
     """Why there is no such machine here."""
 
 
-def output(argv, cwd="/", seconds=200):
+def output(argv, cwd="/", end=None):
+    """@end: when it must have ended; time.monotonic()"""
+    seconds = max(end - time.monotonic(), 0.1) if end else 100
     try:
         got = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd, timeout=seconds,
                              check=False)
@@ -63,43 +66,65 @@ def output(argv, cwd="/", seconds=200):
     return text
 
 
-def package(name):
+def package(name, end):
     """The package that the newest kernel @name really is."""
-    found = re.search(r"Depends: (linux-image-\S+)", output(["apt-cache", "depends", name]))
+    found = re.search(r"Depends: (linux-image-\S+)", output(["apt-cache", "depends", name], end=end))
     if not found:
         raise Missing(f"no package {name} in this release")
     return found.group(1)
 
 
-def kernel(cache):
+def get_lock(lock, end):
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as e:
+            if time.monotonic() > end:
+                raise Missing("another test has not finished its download in time") from e
+        time.sleep(0.2)
+
+
+def unpack(deb, top, end):
+    part = f"{top}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    os.mkdir(part)
+    kept = ["./boot/vmlinuz*", "./lib/modules/*/modules.*"] + [f"./lib/modules/*/kernel/{folder}/*" for folder in FOLDERS]
+    quoted = " ".join(f"'{pattern}'" for pattern in kept)
+    output(["sh", "-c", f"dpkg --fsys-tarfile '{deb}' | tar -x -C '{part}' --wildcards {quoted}"], end=end)
+    output(["busybox", "depmod", "-b", part, the_one(f"{part}/lib/modules/*").rpartition("/")[2]], end=end)
+    os.rename(part, top)
+
+
+def kernel(cache, seconds):
     """Downloads and unpacks Debian's kernel, once: installing it would make it a part of this system -> directory"""
+    end = time.monotonic() + seconds
     os.makedirs(cache, exist_ok=True)
     with open(f"{cache}/lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        name = package("linux-image-amd64")
+        get_lock(lock, end)
+        name = package("linux-image-amd64", end)
         top = f"{cache}/{name}"
         if os.path.isdir(top):
             return top
         for old in glob.glob(f"{cache}/*.deb"):
             os.unlink(old)
-        output(["apt-get", "download", "-q", name], cwd=cache)
-        part = f"{top}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        os.mkdir(part)
-        deb = glob.glob(f"{cache}/{name}_*.deb")[0]
-        kept = ["./boot/vmlinuz*", "./lib/modules/*/modules.*"] + [f"./lib/modules/*/kernel/{folder}/*" for folder in FOLDERS]
-        quoted = " ".join(f"'{pattern}'" for pattern in kept)
-        output(["sh", "-c", f"dpkg --fsys-tarfile '{deb}' | tar -x -C '{part}' --wildcards {quoted}"])
-        release = os.listdir(f"{part}/lib/modules")[0]
-        output(["busybox", "depmod", "-b", part, release])
+        output(["apt-get", "download", "-q", name], cache, end)
+        deb = the_one(f"{cache}/{name}_*.deb")
+        unpack(deb, top, end)
         os.unlink(deb)
-        os.rename(part, top)
         return top
+
+
+def the_one(pattern):
+    found = glob.glob(pattern)
+    if not found:
+        raise Missing(f"there is no {pattern}")
+    return found[0]
 
 
 def modules_in_order(top):
     """-> paths of MODULES and what they depend on, each after its own"""
-    folder = glob.glob(f"{top}/lib/modules/*")[0]
+    folder = the_one(f"{top}/lib/modules/*")
     needs = {}
     with open(f"{folder}/modules.dep") as f:
         for line in f:
@@ -145,9 +170,9 @@ def make_initrd(top, work, replaced):
 def machine_words(top, initrd, share):
     """The command that is the machine: with a CPU that has no protection keys if this one has none."""
     with open("/proc/cpuinfo") as f:
-        keys = " pku " in next(line for line in f if line.startswith("flags")) + " "
+        keys = " pku " in next((line for line in f if line.startswith("flags")), "").rstrip() + " "
     return [QEMU, "-accel", "tcg", "-m", "1024", "-smp", "1", "-cpu", "max" if keys else "max,-pku", "-nographic", "-no-reboot", "-net",
-            "none", "-kernel", glob.glob(f"{top}/boot/vmlinuz*")[0], "-initrd", initrd, "-append",
+            "none", "-kernel", the_one(f"{top}/boot/vmlinuz*"), "-initrd", initrd, "-append",
             "console=ttyS0 quiet panic=-1 mitigations=off", "-virtfs",
             "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap", "-virtfs",
             f"local,path={share},mount_tag=share,security_model=none,multidevs=remap"]
