@@ -2,6 +2,7 @@
 """
 Two "hosts" for tests of criu-migrate: this one, and a pid and mount namespace; and a command in the place of ssh. Import it after enter().
 """
+import contextlib
 import os
 import sys
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../apps")
@@ -57,6 +58,8 @@ def start_migrate(pid, *options, rsh=RSH, out="migrate.out"):
 
 def migrate(pid, *options, **kw):
     """-> exit status, output"""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(tmp("migrate.out"))
     return exit_of(start_migrate(pid, *options, **kw), 100), text_of(tmp("migrate.out"))
 
 

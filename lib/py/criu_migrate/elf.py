@@ -11,7 +11,7 @@ def build_id(path):
     try:
         with open(path, "rb") as f:
             return _of_file(f)
-    except (OSError, struct.error, IndexError):
+    except (OSError, struct.error, IndexError, ValueError, OverflowError):
         return None
 
 

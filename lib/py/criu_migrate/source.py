@@ -48,14 +48,25 @@ class Source:
             raise Failed(f"{self.o.host}: {self.o.remote_program} does not answer: {e}") from e
         self.there = answer["dir"]
 
+    def is_copied(self, name):
+        """By --rsync, before its images arrive."""
+        tops = [os.path.realpath(path) for path in self.o.rsync]
+        return any(os.path.commonpath((top, name)) == top for top in tops)
+
+    def about_files(self, names):
+        by_size = validates_by_size(self.o.dump_option) or validates_by_size(self.o.restore_option)
+        return {"files": names, "build_ids": {name: found for name in names if not by_size and (found := build_id(name))}}
+
     def check(self):
-        """Everything that is known to be missing, before anything is frozen."""
+        """Everything that is known to be missing, before anything is frozen or copied. Returns the files to ask for after that."""
         question = {"memory": 0 if self.o.lazy else self.tree.memory(), "machine": os.uname().machine, "needs": self.tree.needs()}
+        copied = {}
         if self.tree.shares("pid"):
             question["pids"] = self.tree.tids()
         if self.tree.shares("mnt"):
-            question["files"] = self.tree.files()
-            question["build_ids"] = {name: found for name in question["files"] if (found := build_id(name))}
+            files = self.tree.files()
+            copied = {name: size for name, size in files.items() if self.is_copied(name)}
+            question |= self.about_files({name: size for name, size in files.items() if name not in copied})
         obstacles = self.channel.ask({"check": question})["obstacles"]
         done = subprocess.run([self.o.criu, "check", "-t", str(self.o.pid), *self.both_options(), *self.o.dump_option],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
@@ -63,8 +74,19 @@ class Source:
             lines = (done.stdout + done.stderr).decode(errors="replace").splitlines()
             obstacles += [line for line in lines if line.startswith("pid ") or "Error" in line] or \
                 [f"criu check -t {self.o.pid} fails: {' '.join(lines[-1:])}"]
-        if obstacles:
-            raise Failed("\n  ".join(["the tree cannot be moved:", *obstacles]))
+        refuse(obstacles)
+        return copied
+
+    def copy(self, mapped):
+        """What --rsync names; of it, @mapped must be the same then."""
+        for path in self.o.rsync:
+            # Two builds of a program may have the same size and time; to read all of a directory would take too long.
+            how = "-aRc" if os.path.isfile(path) else "-aR"
+            if subprocess.run(["rsync", how, "-e", self.o.rsh, path, f"{self.o.host}:/"], check=False).returncode:
+                raise Failed(f"rsync {path} failed")
+        if mapped:
+            question = {"memory": 0, "machine": os.uname().machine, **self.about_files(mapped)}
+            refuse(self.channel.ask({"check": question})["obstacles"])
 
     def both_options(self):
         return [f"--{name.replace('_', '-')}" for name in ("shell_job", "tcp_established", "file_locks")
@@ -239,6 +261,18 @@ class Referee:
         self.sock.close()
 
 
+def refuse(obstacles):
+    if obstacles:
+        raise Failed("\n  ".join(["the tree cannot be moved:", *obstacles]))
+
+
+def validates_by_size(options):
+    """@options: of criu dump or criu restore. Build ids are not compared then."""
+    words = [word for option in options for word in option.split("=", 1)]
+    found = [value for name, value in zip(words, words[1:]) if name == "--file-validation"]
+    return found[-1:] == ["filesize"]
+
+
 def wait_for_hook(listener, pidfd):
     """The connection of the action script, or None if the program that would start it ends before."""
     return listener.accept()[0] if is_ready(listener.fileno(), pidfd) else None
@@ -253,10 +287,7 @@ def migrate(options):
         signal.signal(number, end)
     try:
         source.connect()
-        source.check()
-        for path in options.rsync:
-            if subprocess.run(["rsync", "-aR", "-e", options.rsh, path, f"{options.host}:/"], check=False).returncode:
-                raise Failed(f"rsync {path} failed")
+        source.copy(source.check())
         if options.pre_copy:
             source.pre_copy()
         before = locks(options.pid) if options.tcp_established else set()

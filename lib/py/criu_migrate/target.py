@@ -33,12 +33,21 @@ def larger_pids(pids):
     return [f"pid {max(pids)} is larger than the target allows: there, sysctl kernel.pid_max={max(pids) + 1}"]
 
 
+def most_available():
+    """Everything that the kernel could free, in the best case: as criu/memory/available.c."""
+    with open("/proc/meminfo") as f:
+        sizes = {line.split(":")[0]: int(line.split()[1]) << 10 for line in f}
+
+    def total(*names):
+        return sum(sizes.get(name, 0) for name in names)
+    cache = max(total("Cached", "Buffers", "SReclaimable") - total("Shmem"), total("Active(file)", "Inactive(file)", "SReclaimable"))
+    return sizes["MemFree"] + total("SwapFree") + max(cache, 0)
+
+
 def too_little_memory(needs):
     """As little as the restore would refuse it for, when the tree is frozen."""
     try:
-        with open("/proc/meminfo") as f:
-            found = {line.split(":")[0]: int(line.split()[1]) << 10 for line in f}
-        there = found["MemAvailable"] + found.get("SwapFree", 0)
+        there = most_available()
     except (OSError, ValueError, KeyError, IndexError):
         return []
     return [f"the tree needs {mib(needs)} of memory, and the target has {mib(there)}"] if needs > there else []
