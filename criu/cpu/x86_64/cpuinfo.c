@@ -40,7 +40,7 @@ static CpuinfoX86Entry__Vendor vendor(void)
 static void fill_model(struct cpu *cpu)
 {
 	CpuinfoX86Entry *e = &cpu->entry;
-	const uint32_t version = cpuid_features()->a;
+	const uint32_t version = cpuid_features().a;
 	struct cpuid r;
 
 	e->stepping = version & 15;

@@ -112,8 +112,8 @@ size_t cpu_features_read(uint32_t ret[static CPU_FEATURE_WORDS])
 {
 	for (size_t i = 0; i < CPU_FEATURE_WORDS; i++)
 		ret[i] = 0;
-	ret[0] = cpuid_features()->d;
-	ret[4] = cpuid_features()->c;
+	ret[0] = cpuid_features().d;
+	ret[4] = cpuid_features().c;
 	for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
 		struct cpuid r;
 
