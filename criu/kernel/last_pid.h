@@ -11,5 +11,9 @@
 /* 0: it cannot be read. */
 uint64_t last_pid_read(void);
 int last_pid_write(uint64_t last);
-/* Is there such a file, and can it be opened for writing? */
+/*
+ * Is there such a file, and can it be opened for writing? That tells of a read-only /proc/sys, and of kernels without it; missing
+ * rights are found when it is written. For our own pid namespace they are those of RIGHT_SET_PIDS; in those of the tree, whose
+ * owner is our user namespace or below it, root has them.
+ */
 bool last_pid_can_be_set(void);

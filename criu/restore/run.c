@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "image/dir.h"
 #include "restore/await_tasks.h"
+#include "restore/turns.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
 #include "run/outside.h"
@@ -145,6 +146,7 @@ static void end_watch(struct restore *r)
 static void take_back(struct restore *r)
 {
 	restore_kill_all(r);
+	restore_put_last_pid_back(r);
 	restore_report_failed(r);
 	if (r->tool.pidfile_written && !untrusted_pause(r)) {
 		output_remove(r->opts->work_dir_fd, r->opts->pidfile);

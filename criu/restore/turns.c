@@ -67,7 +67,7 @@ static int write_nested(struct restore *r, const struct ns *ns, uint64_t last)
 	return fd < 0 ? fd : write_in(fd, last);
 }
 
-/* What other processes get next should not be numbers of the tree: put_own_back(). */
+/* What other processes get next should not be numbers of the tree: restore_put_last_pid_back(). */
 static int write_own(struct restore *r, uint64_t last)
 {
 	r->tool.last_pid_was = last_pid_read();
@@ -104,7 +104,7 @@ static int set_all(struct restore *r, const struct restore_task *rt, const struc
 }
 
 /* Others may have got some numbers since. */
-static void put_own_back(struct restore *r)
+void restore_put_last_pid_back(struct restore *r)
 {
 	const uint64_t now = r->tool.last_pid_was ? last_pid_read() : 0;
 
@@ -159,7 +159,7 @@ static int look_at_created(struct restore *r, const struct restore_task *rt, con
 {
 	struct restorer_turn *turn = &r->shared->state->turn;
 
-	put_own_back(r);
+	restore_put_last_pid_back(r);
 	if (has_numbers(r, rt, thread)) {
 		if (r->tool.turn_tries)
 			log_debug("thread %d of process %d: others had taken its numbers %u times", thread->id.tid,

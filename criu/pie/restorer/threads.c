@@ -200,17 +200,19 @@ int thread_start(struct wire_thread *thread)
 int threads_start(struct wire_task *task)
 {
 	struct wire_thread *threads = (void *)task->threads;
-	int first = restore_name(threads);
+	const bool downwards = takes_turns(task);
+	int err = restore_name(threads);
 
-	if (first)
-		return first;
-	for (uint32_t i = 1; i < task->nr_threads; i++) {
-		int err = threads[i].exists ? 0 : start_one(task, &threads[i]);
+	/*
+	 * Mostly in the order of their numbers. Who starts a process while a thread is created gets the number after that one's:
+	 * downwards, a thread of ours has it already, and none is still to get it.
+	 */
+	for (uint32_t i = 1; !err && i < task->nr_threads; i++) {
+		struct wire_thread *thread = &threads[downwards ? task->nr_threads - i : i];
 
-		if (err)
-			return err;
+		err = thread->exists ? 0 : start_one(task, thread);
 	}
-	return 0;
+	return err;
 }
 
 int threads_set_up(struct wire_task *task)
