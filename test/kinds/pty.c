@@ -2,7 +2,7 @@
 /*
  * Pseudo-terminals inside the tree: settings, size, unread data in both directions, packet mode, locked ones, a master
  * alone.
- * test: flavours=host,container,user breaks=3 decode=yes
+ * test: flavours=host,container,user breaks=3 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <sys/ioctl.h>

@@ -2,7 +2,7 @@
 /*
  * Terminals in packet mode with a pending status, stopped output, more input than the line buffer holds, a controlling
  * terminal that all have closed.
- * test: breaks=3 decode=yes
+ * test: breaks=3 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <poll.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Unread data of terminals. The kernel has no way to peek at it. So a helper process reads it and puts it back at once
- * with TIOCSTI, which works on both ends; while the tree is frozen, no process notices. If the dumper is killed, the
+ * with TIOCSTI, which works on both ends, or, without the right to that, by writing it to the other end; while the tree is frozen, no process notices. If the dumper is killed, the
  * helper continues, and the tree is released only afterwards (run/guard.h); the data is only lost if the helper itself
  * is killed, within some 100 us. In canonical mode a slave returns complete lines only, and its settings decide what an
  * incoming byte does (echo, signals, line ends). So: read the lines, recording which of them were ended by an
@@ -29,6 +29,8 @@
 #include "util/log.h"
 
 #define TTY_LINE_BUFFER 4095 /* the size of n_tty's buffer; further data waits in front of it */
+#define TTY_ROOM 16 /* with less in it, a key may wait, too */
+#define MOVE_TRIES 1000 /* of 100 us each, and more on a busy machine */
 
 static bool tty_is_readable(int fd)
 {
@@ -39,7 +41,7 @@ static bool tty_is_readable(int fd)
 }
 
 /* Depends on sysctl dev.tty.legacy_tiocsti and CAP_SYS_ADMIN: try it on a terminal of our own. */
-static bool tty_may_inject(void)
+bool tty_may_inject(void)
 {
 	int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, TTY_PATH_PTMX, O_RDWR | O_NOCTTY);
 	bool may = fd >= 0 && ioctl(fd, TIOCSTI, "x") == 0;
@@ -65,27 +67,31 @@ static int tty_inject(int fd, const uint8_t *data, uint32_t len)
 
 /* ---- settings under which bytes have no special meaning */
 
-/* The program must not be left with our settings: try a second time if it fails. */
-static int tty_reset_settings(int fd, const struct tty_termios *t)
+int tty_reset_settings(int fd, const struct tty_termios *t)
 {
 	return tty_set_termios(fd, t) ? tty_set_termios(fd, t) : 0;
 }
 
-static uint8_t tty_unused_byte(const struct tty_bytes *bytes, const struct tty_termios *t)
+/* That do not occur in @bytes: up to @n. Returns how many there are. */
+static int tty_unused_bytes(const struct tty_bytes *bytes, const struct tty_termios *t, uint8_t *ret, int n)
 {
 	bool used[256] = { [0] = true, ['\n'] = true };
+	int found = 0;
 
 	used[t->cc[VEOL]] = used[t->cc[VEOL2]] = true;
 	for (uint32_t i = 0; i < bytes->len; i++)
 		used[bytes->data[i]] = true;
-	for (int c = 1; c < 256; c++)
+	for (int c = 1; c < 256 && found < n; c++)
 		if (!used[c])
-			return (uint8_t)c;
-	return t->cc[VEOF]; /* all 255 values occur: this one is the least wrong */
+			ret[found++] = (uint8_t)c;
+	return found;
 }
 
-static struct tty_termios tty_verbatim(const struct tty_termios *t, uint8_t eof, bool keep_flow)
+static struct tty_termios tty_verbatim(const struct tty_bytes *bytes, const struct tty_termios *t, bool keep_flow)
 {
+	/* If all 255 values occur, this one is the least wrong. */
+	uint8_t unused[3] = { t->cc[VEOF] };
+	int nr_unused = tty_unused_bytes(bytes, t, unused, 3);
 	struct tty_termios v = *t;
 
 	/* In packet mode changes of flow control are reported to the master. */
@@ -97,9 +103,14 @@ static struct tty_termios tty_verbatim(const struct tty_termios *t, uint8_t eof,
 		v.cc[VSTART] = t->cc[VSTART];
 		v.cc[VSTOP] = t->cc[VSTOP];
 	}
+	if (!keep_flow && nr_unused == 3) {
+		v.iflag |= IXON;
+		v.cc[VSTART] = unused[1];
+		v.cc[VSTOP] = unused[2];
+	}
 	v.cc[VEOL] = t->cc[VEOL];
 	v.cc[VEOL2] = t->cc[VEOL2];
-	v.cc[VEOF] = eof;
+	v.cc[VEOF] = unused[0];
 	return v;
 }
 
@@ -118,32 +129,6 @@ static uint8_t *tty_flatten(const struct tty_bytes *bytes, uint8_t eof, uint32_t
 		to = mempcpy(to, bytes->data + from, bytes->len - from);
 	*ret_len = (uint32_t)(to - flat);
 	return flat;
-}
-
-/* Does not wait for ever: there should be enough space. A worker of the kernel moves what is written. */
-static int tty_write_bounded(int fd, const uint8_t *data, uint32_t len)
-{
-	struct pollfd space = { .fd = fd, .events = POLLOUT };
-	int flags = fcntl(fd, F_GETFL), err = 0, patience = 1000;
-
-	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	while (!err && len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n > 0) {
-			data += n;
-			len -= n;
-		} else if (n < 0 && errno != EAGAIN) {
-			err = -errno;
-		} else if (!patience--) {
-			err = -ENOBUFS;
-		} else if (poll(&space, 1, 2) == 1) {
-			usleep(100); /* style: there is space, but not enough yet */
-		}
-	}
-	fcntl(fd, F_SETFL, flags);
-	return err;
 }
 
 /* ---- reading */
@@ -213,6 +198,15 @@ static void tty_read_output(int fd, struct tty_bytes *to)
 	}
 }
 
+/* To write output to. *ret_own is open if no task has it, or only for reading. */
+static int tty_writable_slave(int master, int slave, int *ret_own)
+{
+	if (slave >= 0 && (fcntl(slave, F_GETFL) & O_ACCMODE) != O_RDONLY)
+		return slave;
+	*ret_own = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return *ret_own < 0 ? -errno : *ret_own;
+}
+
 /* Writes to the slave, like the program's unprocessed output, what does not fit into the master's line buffer. */
 static int tty_write_output(int master, int slave, const uint8_t *data, uint32_t len)
 {
@@ -222,10 +216,9 @@ static int tty_write_output(int master, int slave, const uint8_t *data, uint32_t
 
 	if (err || !len)
 		return err;
+	slave = tty_writable_slave(master, slave, &own);
 	if (slave < 0)
-		slave = own = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		return -errno;
+		return slave;
 	plain = was;
 	plain.oflag &= ~OPOST;
 	err = tty_set_termios(slave, &plain);
@@ -244,109 +237,6 @@ static int tty_put_output(int master, int slave, const struct tty_bytes *bytes, 
 	return err ? err : rest;
 }
 
-/* ---- packet mode and stopped output */
-
-/* This clears the status byte that the master has not read; it is saved. */
-static void tty_leave_packet_mode(int master, struct tty_content *content)
-{
-	struct pollfd look = { .fd = master, .events = POLLPRI };
-	int on = 0, off = 0;
-
-	if (ioctl(master, TIOCGPKT, &on) < 0 || !on)
-		return;
-	content->packet = true;
-	if (poll(&look, 1, 0) == 1 && (look.revents & POLLPRI) && read(master, &content->packet_status, 1) != 1)
-		content->packet_status = 0;
-	ioctl(master, TIOCPKT, &off);
-}
-
-/* Also raises the bits of @status that flush buffers: the buffers must still be empty. */
-static int tty_enter_packet_mode(int master, int slave, uint8_t status)
-{
-	_cleanup_close_ int own = -1;
-	int on = 1;
-
-	if (ioctl(master, TIOCPKT, &on) < 0)
-		return -errno;
-	if (slave < 0 && (status & (TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE)))
-		slave = own = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if ((status & TIOCPKT_FLUSHREAD) && ioctl(slave, TCFLSH, TCIFLUSH) < 0)
-		return -errno;
-	if ((status & TIOCPKT_FLUSHWRITE) && ioctl(slave, TCFLSH, TCOFLUSH) < 0)
-		return -errno;
-	return 0;
-}
-
-/* After all output has been read, a terminal that cannot be written to has been stopped: by tcflow(3) or by a key. */
-static bool tty_accepts_output(int slave)
-{
-	struct pollfd space = { .fd = slave, .events = POLLOUT };
-
-	return poll(&space, 1, 0) == 1;
-}
-
-static bool tty_has_flow_keys(const struct tty_termios *t)
-{
-	return (t->iflag & IXON) && !(t->lflag & EXTPROC) && t->cc[VSTOP] && t->cc[VSTART] &&
-	       t->cc[VSTOP] != t->cc[VSTART];
-}
-
-/* Resumes output, so that the terminal can be written to; returns what had stopped it. */
-static enum tty_stopped tty_resume_output(int slave, const struct tty_termios *was)
-{
-	if (tty_accepts_output(slave))
-		return TTY_NOT_STOPPED;
-	ioctl(slave, TCXONC, TCOON);
-	if (tty_accepts_output(slave))
-		return TTY_STOPPED_BY_CALL;
-	if (!tty_has_flow_keys(was) || ioctl(slave, TIOCSTI, &was->cc[VSTART]) < 0 || !tty_accepts_output(slave))
-		return TTY_NOT_STOPPED; /* there was too much to read */
-	return TTY_STOPPED_BY_KEY;
-}
-
-static int tty_stop_output(int slave, enum tty_stopped how, const struct tty_termios *t)
-{
-	int err;
-
-	if (slave < 0)
-		return 0;
-	if (how == TTY_STOPPED_BY_KEY && tty_has_flow_keys(t) && tty_may_inject())
-		err = ioctl(slave, TIOCSTI, &t->cc[VSTOP]);
-	else
-		err = ioctl(slave, TCXONC, TCOOFF);
-	return err < 0 ? -errno : 0;
-}
-
-static bool tty_reports_flow(const struct tty_termios *t)
-{
-	return (t->iflag & IXON) && t->cc[VSTOP] == 023 && t->cc[VSTART] == 021;
-}
-
-/*
- * The other status bits: changing the settings to and fro makes the kernel raise them. TIOCPKT_START matters little and
- * is left out.
- */
-static int tty_raise_status(int master, uint8_t status, const struct tty_termios *t)
-{
-	struct tty_termios other = *t;
-	int err, back;
-
-	if (!(status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP | TIOCPKT_IOCTL)))
-		return 0;
-	if ((status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) && tty_reports_flow(t)) {
-		other.cc[VSTOP] = 1; /* not IXON: stopped output would be resumed */
-	} else if (status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) {
-		other.iflag |= IXON;
-		other.cc[VSTOP] = 023;
-		other.cc[VSTART] = 021;
-	}
-	if (status & TIOCPKT_IOCTL)
-		other.lflag ^= EXTPROC;
-	err = tty_set_termios(master, &other);
-	back = tty_reset_settings(master, t);
-	return err ? err : back;
-}
-
 static bool tty_has_bytes(const struct tty_bytes *bytes)
 {
 	return bytes->len || bytes->nr_eof;
@@ -354,14 +244,40 @@ static bool tty_has_bytes(const struct tty_bytes *bytes)
 
 /* ---- filling a pair */
 
+/* Not if they are locked: TIOCSLCKTRMIOS. */
+static bool tty_has_free_keys(int master, const struct tty_termios *verbatim)
+{
+	struct tty_termios now;
+
+	return (verbatim->iflag & IXON) && !tty_get_termios(master, &now) && (now.iflag & IXON) &&
+	       !(now.lflag & EXTPROC) && now.cc[VSTOP] == verbatim->cc[VSTOP] && now.cc[VSTART] == verbatim->cc[VSTART];
+}
+
+/*
+ * A worker of the kernel moves what was written to the master. That it has is seen by a key that stops output, and that was
+ * written last: @verbatim has one unless NULL or all values occur, and it will not wait for space. Then another one resumes output.
+ */
+static int tty_await_moved(int master, int slave, uint32_t len, const struct tty_termios *verbatim)
+{
+	bool by_key = verbatim && tty_has_free_keys(master, verbatim) && len < TTY_LINE_BUFFER - TTY_ROOM &&
+		      tty_accepts_output(slave);
+	int err;
+
+	for (int i = 0; !by_key && i < MOVE_TRIES && !tty_is_readable(slave); i++)
+		usleep(100); /* style: poll(2) would not report the end of a line */
+	if (!by_key)
+		return 0;
+	err = tty_type_flow_key(master, slave, verbatim->cc[VSTOP], true);
+	return err ? err : tty_type_flow_key(master, slave, verbatim->cc[VSTART], false);
+}
+
 /* The slave's input. What does not fit into its line buffer is written to the master, where it came from. */
 static int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, const struct tty_termios *termios,
 			  bool keep_flow)
 {
-	uint8_t eof = tty_unused_byte(bytes, termios);
-	struct tty_termios verbatim = tty_verbatim(termios, eof, keep_flow);
+	struct tty_termios verbatim = tty_verbatim(bytes, termios, keep_flow);
 	uint32_t len, first;
-	_cleanup_free_ uint8_t *flat = tty_flatten(bytes, eof, &len);
+	_cleanup_free_ uint8_t *flat = tty_flatten(bytes, verbatim.cc[VEOF], &len);
 	int err = flat ? tty_set_termios(master, &verbatim) : -ENOMEM, back;
 
 	first = slave < 0 || !tty_may_inject() ? 0 : len < TTY_LINE_BUFFER ? len : TTY_LINE_BUFFER;
@@ -371,9 +287,9 @@ static int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, 
 		back = tty_write_bounded(master, flat + first, len - first);
 		err = err ? err : back;
 	}
-	/* A worker of the kernel moves what was written; do not change the settings before that. */
-	for (int i = 0; !err && !first && slave >= 0 && i < 100 && !tty_is_readable(slave); i++)
-		usleep(100); /* style: see above; poll(2) would not report the end of a line */
+	/* Do not change the settings before what was written has been moved. */
+	if (!err && !first && slave >= 0)
+		err = tty_await_moved(master, slave, len, keep_flow ? NULL : &verbatim);
 	back = tty_reset_settings(master, termios);
 	return err ? err : back;
 }
@@ -396,11 +312,11 @@ int tty_fill_pair(int master, int slave, const struct tty_content *content, cons
 		err = err ? err : back;
 	}
 	if (!err && content->stopped && !stop_late)
-		err = tty_stop_output(slave, content->stopped, termios);
+		err = tty_stop_output(master, slave, content->stopped, termios);
 	if (!err && content->packet && !flushed)
 		err = tty_enter_packet_mode(master, slave, status);
 	if (!err && content->stopped && stop_late)
-		err = tty_stop_output(slave, content->stopped, termios);
+		err = tty_stop_output(master, slave, content->stopped, termios);
 	if (!err && status)
 		err = tty_raise_status(master, status, termios);
 	return err;
@@ -408,12 +324,25 @@ int tty_fill_pair(int master, int slave, const struct tty_content *content, cons
 
 /* ---- copying a pair */
 
+/* Without the right to inject, what has been read is written to both ends. *ret_own: see tty_writable_slave(). */
+static int tty_check_put_back(int master, int slave, int *ret_own)
+{
+	int to = tty_may_inject() ? 0 : tty_writable_slave(master, slave, ret_own);
+
+	if (to <= 0)
+		return to;
+	return (fcntl(master, F_GETFL) & O_ACCMODE) == O_RDONLY ? -EBADF : 0;
+}
+
 /* Whatever fails: put back what has been read. */
 static int tty_copy_in_place(int master, int slave, struct tty_content *content)
 {
+	_cleanup_close_ int own = -1;
 	struct tty_termios was;
 	int err = tty_get_termios(master, &was), back;
 
+	if (!err)
+		err = tty_check_put_back(master, slave, &own);
 	if (err)
 		return err;
 	tty_leave_packet_mode(master, content);
@@ -468,8 +397,6 @@ int tty_copy_content(int master, int slave, struct guard *guard, struct tty_cont
 	*ret_content = NULL;
 	if (slave < 0 && !tty_is_readable(master))
 		return 0;
-	if (!tty_may_inject())
-		return -EPERM;
 	content = mmap(NULL, sizeof(*content), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (content == MAP_FAILED)
 		return -errno;

@@ -84,13 +84,39 @@ struct tty_content {
 /*
  * Copies the content of a pair that no process uses at the moment: a helper process reads it and puts it back, so that
  * it is not lost if this one is killed meanwhile. @slave is -1 if no task has it. *ret_content is NULL if there cannot
- * be any; otherwise tty_content_free() it. -EPERM if there may be some, but no permission to put it back.
+ * be any; otherwise tty_content_free() it.
  */
 /* @guard: of the dump; it keeps the tree frozen meanwhile. */
 int tty_copy_content(int master, int slave, struct guard *guard, struct tty_content **ret_content);
 void tty_content_free(struct tty_content *content);
 /* Fills a new pair that has these settings. */
 int tty_fill_pair(int master, int slave, const struct tty_content *content, const struct tty_termios *termios);
+
+/* TIOCSTI: depends on sysctl dev.tty.legacy_tiocsti and CAP_SYS_ADMIN. */
+bool tty_may_inject(void);
+/* The program must not be left with our settings: tries a second time if it fails. */
+int tty_reset_settings(int fd, const struct tty_termios *t);
+
+/* ---- packet mode and stopped output: flow.c */
+
+/* Does not wait for ever: there should be enough space. A worker of the kernel moves what is written. */
+int tty_write_bounded(int fd, const uint8_t *data, uint32_t len);
+/* This clears the status byte that the master has not read; it is saved. */
+void tty_leave_packet_mode(int master, struct tty_content *content);
+/* Also raises the bits of @status that flush buffers: the buffers must still be empty. */
+int tty_enter_packet_mode(int master, int slave, uint8_t status);
+/*
+ * The other status bits: changing the settings to and fro makes the kernel raise them. TIOCPKT_START matters little and
+ * is left out.
+ */
+int tty_raise_status(int master, uint8_t status, const struct tty_termios *t);
+/* After all output has been read, a terminal that cannot be written to has been stopped: by tcflow(3) or by a key. */
+bool tty_accepts_output(int slave);
+/* Resumes output, so that the terminal can be written to; returns what had stopped it. */
+enum tty_stopped tty_resume_output(int slave, const struct tty_termios *was);
+int tty_stop_output(int master, int slave, enum tty_stopped how, const struct tty_termios *t);
+/* Writes it to the master, and waits until output has been stopped, or resumed. -ENOBUFS: unread input is in its way. */
+int tty_type_flow_key(int master, int slave, uint8_t key, bool stops);
 
 /* ---- dump: save.c, save_end.c, records.c */
 

@@ -73,27 +73,6 @@ static int tty_write_bytes(struct dump *dump, uint32_t info_id, struct tty_bytes
 	return tty_write(dump, IMAGE_TTY_DATA, &entry.base);
 }
 
-/* Data that is read must be put back, which is not permitted. An incomplete line of input cannot even be counted. */
-static void check_unread(struct dump *dump, const struct tty_seen *seen)
-{
-	const char *needed = rights_text(RIGHT_HANG_UP); /* TIOCSTI */
-	int output = 0, input = 0;
-
-	if (ioctl(seen->master_fd, FIONREAD, &output) < 0)
-		output = 0;
-	if (seen->slave_fd < 0 || ioctl(seen->slave_fd, FIONREAD, &input) < 0)
-		input = 0;
-	if (output || input)
-		dump_blocker(
-			dump, NULL, -1,
-			"terminal %u has unread data (%d bytes of output, %d of input), and saving it %s: read it first, or "
-			"run criu as root",
-			seen->index, output, input, needed);
-	else
-		log_warn("terminal %u: an incomplete line of input is not saved, if there is one: that %s", seen->index,
-			 needed);
-}
-
 static int tty_save_content(struct dump *dump, struct tty_seen *seen)
 {
 	struct tty_content *content = NULL;
@@ -102,10 +81,6 @@ static int tty_save_content(struct dump *dump, struct tty_seen *seen)
 	if (err)
 		return err;
 	err = tty_copy_content(seen->master_fd, seen->slave_fd, dump->guard, &content);
-	if (err == -EPERM) {
-		check_unread(dump, seen);
-		return 0;
-	}
 	if (err < 0)
 		return fail(err, "copy the unread data of terminal %u", seen->index);
 	if (!content)
