@@ -70,7 +70,9 @@ static int write_nested(struct restore *r, const struct ns *ns, uint64_t last)
 /* What other processes get next should not be numbers of the tree: restore_put_last_pid_back(). */
 static int write_own(struct restore *r, uint64_t last)
 {
-	r->tool.last_pid_was = last_pid_read();
+	/* It has not been put back if the process before has failed to create its thread. */
+	if (!r->tool.last_pid_was)
+		r->tool.last_pid_was = last_pid_read();
 	r->tool.last_pid_set = last;
 	return last_pid_write(last);
 }
@@ -106,8 +108,11 @@ static int set_all(struct restore *r, const struct restore_task *rt, const struc
 /* Others may have got some numbers since. */
 void restore_put_last_pid_back(struct restore *r)
 {
-	const uint64_t now = r->tool.last_pid_was ? last_pid_read() : 0;
+	uint64_t now;
 
+	if (!r->tool.last_pid_was)
+		return;
+	now = last_pid_read();
 	if (now >= r->tool.last_pid_set && now - r->tool.last_pid_set < NEAR)
 		last_pid_write(r->tool.last_pid_was);
 	r->tool.last_pid_was = 0;
