@@ -24,7 +24,6 @@
 #include "kinds/fd/tty/internal.h"
 #include "run/guard.h"
 #include "run/helper_process.h"
-#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -38,17 +37,6 @@ static bool tty_is_readable(int fd)
 
 	/* poll(2) also makes the kernel move received data to where it can be read. */
 	return poll(&look, 1, 0) == 1 && (look.revents & POLLIN);
-}
-
-/* Depends on sysctl dev.tty.legacy_tiocsti and CAP_SYS_ADMIN: try it on a terminal of our own. */
-bool tty_may_inject(void)
-{
-	int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, TTY_PATH_PTMX, O_RDWR | O_NOCTTY);
-	bool may = fd >= 0 && ioctl(fd, TIOCSTI, "x") == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return may;
 }
 
 /* The data is nowhere else: if one byte fails, still inject those after it. */
@@ -66,11 +54,6 @@ static int tty_inject(int fd, const uint8_t *data, uint32_t len)
 }
 
 /* ---- settings under which bytes have no special meaning */
-
-int tty_reset_settings(int fd, const struct tty_termios *t)
-{
-	return tty_set_termios(fd, t) ? tty_set_termios(fd, t) : 0;
-}
 
 /* That do not occur in @bytes: up to @n. Returns how many there are. */
 static int tty_unused_bytes(const struct tty_bytes *bytes, const struct tty_termios *t, uint8_t *ret, int n)

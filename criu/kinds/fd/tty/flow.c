@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Packet mode and stopped output of terminals: read and left, so that their unread data can be read (data.c), and entered again.
+ * Keys and settings for that.
  */
 #include <asm/termbits.h>
 #include <errno.h>
@@ -9,10 +10,27 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kinds/fd/tty/internal.h"
+#include "run/path.h"
 #include "util/fds.h"
 
 /* Of 100 us each, and more on a busy machine. */
 #define KEY_TRIES 20000
+
+/* Tries it on a terminal of our own. */
+bool tty_may_inject(void)
+{
+	int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, TTY_PATH_PTMX, O_RDWR | O_NOCTTY);
+	bool may = fd >= 0 && ioctl(fd, TIOCSTI, "x") == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return may;
+}
+
+int tty_reset_settings(int fd, const struct tty_termios *t)
+{
+	return tty_set_termios(fd, t) ? tty_set_termios(fd, t) : 0;
+}
 
 int tty_write_bounded(int fd, const uint8_t *data, uint32_t len)
 {
