@@ -19,6 +19,22 @@ static int store_error(const struct images *images, int err)
 	return err < 0 ? fail(err, "%s", image_store_error(images->store)) : 0;
 }
 
+/* Also a directory that is used again as its own ancestor. Whatever else is wrong with older images matters only if pages of them are needed. */
+static int check_for_loops(struct images *images, struct image_store *parent)
+{
+	struct image_store *at = parent;
+	int err = 0;
+
+	while (!images->knows_chain && !err) {
+		parent = at;
+		err = image_store_parent(parent, &at);
+	}
+	images->knows_chain = err != -ELOOP;
+	return err == -ELOOP ? fail(err, "the parent directory: %s: an older directory of the server is used again",
+				    image_store_error(parent)) :
+			       0;
+}
+
 /* It is refused at once if it cannot be opened. */
 static int set_parent(struct images *images, const char *path)
 {
@@ -27,7 +43,9 @@ static int set_parent(struct images *images, const char *path)
 
 	if (!err)
 		err = image_store_parent(images->store, &parent);
-	return err ? fail(err, "--prev-images-dir %s: %s", path, image_store_error(images->store)) : 0;
+	if (err)
+		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(images->store));
+	return check_for_loops(images, parent);
 }
 
 int images_begin(struct images *images, int dir, const char *parent)
@@ -123,7 +141,9 @@ static int find_parent(struct images *images, struct image_store **ret)
 {
 	int err = image_store_parent(images->store, ret);
 
-	return err == -ENOENT ? err : store_error(images, err);
+	if (err)
+		return err == -ENOENT ? err : store_error(images, err);
+	return check_for_loops(images, *ret);
 }
 
 static int parent_error(struct image_store *parent, int err)

@@ -23,6 +23,7 @@ struct images {
 	uint32_t last_pages_id;
 	struct page_map_runs parent_runs; /* whose page maps the parent has */
 	bool knows_parent_runs;
+	bool knows_chain; /* of parents: it is no loop */
 	struct pagemap *parent; /* the same pages in the parent; NULL: not needed yet */
 	uint64_t nr_pages; /* of all images, with those in the parent */
 };
