@@ -2,6 +2,7 @@
 #include "memory/direct_io.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,39 +16,42 @@ static int set(int fd, int direct)
 	return flags < 0 || fcntl(fd, F_SETFL, (flags & ~O_DIRECT) | direct) < 0 ? -errno : 0;
 }
 
-bool direct_io_begin(int fd)
+bool direct_io_begin(int fd, _Atomic uint32_t *told)
 {
 	int err = set(fd, O_DIRECT);
 
-	if (err)
+	if (err && !atomic_exchange(told, 1))
 		log_warn(
 			"the file system of the images cannot be accessed directly (O_DIRECT: %s): --image-io-mode direct has no effect",
 			strerror(-err));
 	return !err;
 }
 
-void direct_io_end(int fd)
+void direct_io_end(int fd, _Atomic uint32_t *told)
 {
 	set(fd, 0);
-	log_warn(
-		"pages images cannot be accessed directly (they need a larger alignment than pages have, or the memory cannot be used for that): --image-io-mode direct has no effect");
+	if (!atomic_exchange(told, 1))
+		log_warn(
+			"pages images cannot be accessed directly (they need a larger alignment than pages have, or the memory cannot be used for that): --image-io-mode direct has no effect");
 }
 
-/* The first page, to a page: does the device need more alignment? */
+/* The first page, to a page: does the device need more alignment? Whatever else is wrong is reported by those who read all. */
 static bool can_read(int fd, uint64_t offset)
 {
 	char *page = mmap(NULL, PAGE_SZ, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	bool can = page != MAP_FAILED && pread(fd, page, PAGE_SZ, (off_t)offset) == PAGE_SZ;
+	bool can;
 
-	if (page != MAP_FAILED)
-		munmap(page, PAGE_SZ);
+	if (page == MAP_FAILED)
+		return false;
+	can = pread(fd, page, PAGE_SZ, (off_t)offset) >= 0 || errno != EINVAL;
+	munmap(page, PAGE_SZ);
 	return can;
 }
 
-static void begin_reads(int fd, uint64_t offset)
+static void begin_reads(int fd, uint64_t offset, _Atomic uint32_t *told)
 {
-	if (direct_io_begin(fd) && !can_read(fd, offset))
-		direct_io_end(fd);
+	if (direct_io_begin(fd, told) && !can_read(fd, offset))
+		direct_io_end(fd, told);
 }
 
 /*
@@ -70,6 +74,6 @@ void direct_io_for_restorer(struct restore *r, const struct wire_task *wire)
 		for (size_t j = i; !begun && j-- > 0;)
 			begun = io[j].fd == io[i].fd;
 		if (!begun)
-			begin_reads(io[i].fd, io[i].offset);
+			begin_reads(io[i].fd, io[i].offset, &r->shared->birth->direct_told);
 	}
 }

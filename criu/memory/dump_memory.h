@@ -61,6 +61,7 @@ struct memory_dump {
 	struct aio_reader *aio_reader; /* aio_save.c; NULL: not opened yet, or see aio_unreadable */
 	int aio_unreadable;
 	struct tracking *tracking; /* tracking.h */
+	_Atomic uint32_t direct_told; /* direct_io.h: a warning */
 };
 
 /* segments.c: closes their descriptors. Called by dump_life.c. */

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "image/pagemap.h"
 #include "memory/direct_io.h"
+#include "memory/dump_memory.h"
 #include "memory/page_sink.h"
 #include "util/array.h"
 #include "util/crc32c.h"
@@ -34,6 +35,7 @@ struct image_sink {
 	uint64_t bytes, reserved; /* at most needed; up to where there is space */
 	uint64_t used;
 	_Atomic bool direct; /* past the page cache */
+	_Atomic uint32_t *direct_told; /* of the dump: direct_io.h */
 	bool summed;
 	uint32_t *sums; /* of each page of the content */
 };
@@ -113,7 +115,7 @@ static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 	err = pwrite_full(s->pages.fd, batch->data, batch->len, (off_t)(s->pages.base + batch->offset));
 	if (err == -EINVAL && s->direct) {
 		/* In this order: a thread that finds it ended writes again. */
-		direct_io_end(s->pages.fd);
+		direct_io_end(s->pages.fd, s->direct_told);
 		s->direct = false;
 	}
 	/* The other thread may have ended it. */
@@ -218,8 +220,10 @@ int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct
 		discard(&s->sink);
 		return err;
 	}
-	if (dump->opts->image_io_mode == IMAGE_IO_DIRECT && s->pages.base % PAGE_SZ == 0)
-		s->direct = direct_io_begin(s->pages.fd);
+	if (dump->opts->image_io_mode == IMAGE_IO_DIRECT && s->pages.base % PAGE_SZ == 0) {
+		s->direct_told = &dump->memory->direct_told;
+		s->direct = direct_io_begin(s->pages.fd, s->direct_told);
+	}
 	*ret_sink = &s->sink;
 	return 0;
 }
