@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "memory/copy_room.h"
 #include "memory/segment_copy.h"
 #include "base/bits.h"
 #include "base/cleanup.h"
@@ -19,11 +20,15 @@
 
 enum { COPY_SIZE = 1 << 20, WINDOW = 4096 /* pages */ };
 
+/* After so much has been copied, is there room for as much again? */
+#define ROOM_STEP (16ul << 20)
+
 struct reading {
 	const struct segment_piece *piece;
 	struct compel_ctl *ctl;
 	char *data; /* COPY_SIZE bytes */
 	int mem, to; /* the memory of the process; the copy */
+	uint64_t unchecked; /* bytes */
 };
 
 int segment_piece_add(struct dump *dump, struct segment_piece **pieces, const struct segment_piece *add)
@@ -76,14 +81,20 @@ static int write_pages(int to, const char *data, size_t len, uint64_t at)
 	return err;
 }
 
-static int copy_range_of(const struct reading *r, uint64_t at, uint64_t end)
+static int copy_range_of(struct reading *r, uint64_t at, uint64_t end)
 {
 	int err = 0;
 
 	while (!err && at < end) {
 		const size_t len = MIN_OF(end - at, (uint64_t)COPY_SIZE);
 
-		err = pread_exact(r->mem, r->data, len, (off_t)(r->piece->start + (at - r->piece->from)));
+		r->unchecked += len;
+		if (r->unchecked > ROOM_STEP) {
+			err = copy_room_check(ROOM_STEP);
+			r->unchecked = 0;
+		}
+		if (!err)
+			err = pread_exact(r->mem, r->data, len, (off_t)(r->piece->start + (at - r->piece->from)));
 		if (!err)
 			err = write_pages(r->to, r->data, len, at);
 		at += len;
@@ -95,7 +106,7 @@ static int copy_range_of(const struct reading *r, uint64_t at, uint64_t end)
  * Reading a hole of shared memory would allocate it, and count it for the process. mincore(2) there tells what is allocated;
  * but not of huge pages, which are allocated in advance anyway.
  */
-static int copy_allocated(const struct reading *r, uint64_t at, uint64_t end)
+static int copy_allocated(struct reading *r, uint64_t at, uint64_t end)
 {
 	int err = 0;
 
@@ -270,12 +281,13 @@ static int copy_all(const struct segment_piece *pieces, uint64_t size, int to)
 
 int segment_copy(const struct segment_piece *pieces, uint64_t size)
 {
-	_cleanup_close_ int to = memfd_create("criu", MFD_CLOEXEC);
+	_cleanup_close_ int to = -1;
 	const bool known = size;
 	int err = known ? 0 : check_end(pieces);
 
 	if (err)
 		return err;
+	to = memfd_create("criu", MFD_CLOEXEC);
 	for (const struct segment_piece *p = pieces; p && !known; p = p->next)
 		size = MAX_OF(size, p->to);
 	if (to < 0 || ftruncate(to, (off_t)size) < 0)
