@@ -89,18 +89,18 @@ static int check_not_theirs(struct dir_store *dir, const struct checksums *their
 {
 	for (size_t i = 0; i < theirs->n; i++) {
 		bool is_theirs = false;
-		int err = is_page_map(&theirs->v[i]) ?
-				  page_map_is_as_summed(&dir->store, &theirs->v[i], &is_theirs) :
-				  0;
+		int err =
+			is_page_map(&theirs->v[i]) ? page_map_is_as_summed(&dir->store, &theirs->v[i], &is_theirs) : 0;
 
 		if (err)
 			return err;
 		if (is_theirs)
-			return dir_fail(dir, -EBADMSG,
-					"%s is of another dump: a page server has received it for %s, and these images are of %s: "
-					"copy the images that it has received for this one (if they are, remove " PAGE_CHECKSUMS_NAME
-					")",
-					theirs->v[i].name, theirs->run_id, run_id);
+			return dir_fail(
+				dir, -EBADMSG,
+				"%s is of another dump: a page server has received it for %s, and these images are of %s: "
+				"copy the images that it has received for this one (if they are, remove " PAGE_CHECKSUMS_NAME
+				")",
+				theirs->v[i].name, theirs->run_id, run_id);
 	}
 	return 0;
 }

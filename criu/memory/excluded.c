@@ -114,9 +114,10 @@ int memory_find_excluded(struct dump *dump, struct dump_task *dt)
 	if (!err)
 		err = check_named(dump, dt);
 	if (!err && marked)
-		log_warn("--skip-dontdump: %" PRIu64
-			 " KiB of memory of process %d are not saved, and will be zeros: it must be able to fill them again",
-			 marked >> 10, dt->t.host_pid);
+		log_warn(
+			"--skip-dontdump: %" PRIu64
+			" KiB of memory of process %d are not saved, and will be zeros: it must be able to fill them again",
+			marked >> 10, dt->t.host_pid);
 	for (size_t i = 0; !err && i < dt->memory->excluded.n; i++)
 		log_info("memory %lx-%lx is not saved, and will be zeros", dt->memory->excluded.v[i].start,
 			 dt->memory->excluded.v[i].end);

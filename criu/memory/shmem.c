@@ -87,7 +87,8 @@ static int add_runs(struct page_copy *copy, unsigned keep)
 
 	for (off_t at = 0; (uint64_t)at < from->size;) {
 		off_t data = lseek(from->fd, at, SEEK_DATA), hole;
-		struct page_run run = { .outcome = PAGES_WRITE, .empty_is_zero = !(keep & SHMEM_KEEP_ZEROS),
+		struct page_run run = { .outcome = PAGES_WRITE,
+					.empty_is_zero = !(keep & SHMEM_KEEP_ZEROS),
 					.incompressible = huge };
 		int err = 0;
 
@@ -106,10 +107,9 @@ static int add_runs(struct page_copy *copy, unsigned keep)
 	}
 	if (last == UINT64_MAX)
 		return 0;
-	return add_run(copy, &(struct page_run){ .start = last,
-						 .end = last + PAGE_SZ,
-						 .outcome = PAGES_WRITE,
-						 .incompressible = huge });
+	return add_run(copy,
+		       &(struct page_run){
+			       .start = last, .end = last + PAGE_SZ, .outcome = PAGES_WRITE, .incompressible = huge });
 }
 
 static int save_data(struct dump *dump, struct page_copy *copy, unsigned keep)

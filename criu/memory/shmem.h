@@ -22,7 +22,8 @@ int shmem_note_huge(struct dump *dump, uint32_t kdev, uint64_t ino);
 bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino);
 
 enum shmem_keep {
-	SHMEM_KEEP_ZEROS = 1, /* pages full of zeros do not become holes, which a descriptor shows (SEEK_HOLE, st_blocks) */
+	SHMEM_KEEP_ZEROS =
+		1, /* pages full of zeros do not become holes, which a descriptor shows (SEEK_HOLE, st_blocks) */
 	SHMEM_KEEP_LAST = 2, /* the last page is saved, even if it is a hole: where it ends is the size */
 };
 

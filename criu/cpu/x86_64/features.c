@@ -156,8 +156,9 @@ int cpu_features_compare(const uint32_t *words, size_t n)
 
 	if (!cpu_features_beyond(&old, &here, true, names))
 		return 0;
-	return fail(-EOPNOTSUPP,
-		    "this CPU lacks instructions that the CPU of the dump has, and that programs choose when they start: %s; "
-		    "restore on a CPU with them, or take the risk that programs die of SIGILL with --cpu-cap=fpu",
-		    names);
+	return fail(
+		-EOPNOTSUPP,
+		"this CPU lacks instructions that the CPU of the dump has, and that programs choose when they start: %s; "
+		"restore on a CPU with them, or take the risk that programs die of SIGILL with --cpu-cap=fpu",
+		names);
 }

@@ -100,13 +100,12 @@ static void check_thread(struct dump *dump, struct landlock_dump *state, struct 
 			"rules, which " ADVICE,
 			th->id.host_tid);
 	else if (err && !state->told)
-		log_warn(
-			"thread %d: has %s; whether it is also confined by Landlock rules, which a restore would not "
-			"preserve, cannot be determined (BPF): %s",
-			th->id.host_tid,
-			th->status.no_new_privs ? "no_new_privs" :
-						  "CAP_SYS_ADMIN in its user namespace, which may not mount here",
-			strerror(-err));
+		log_warn("thread %d: has %s; whether it is also confined by Landlock rules, which a restore would not "
+			 "preserve, cannot be determined (BPF): %s",
+			 th->id.host_tid,
+			 th->status.no_new_privs ? "no_new_privs" :
+						   "CAP_SYS_ADMIN in its user namespace, which may not mount here",
+			 strerror(-err));
 	state->told |= err != 0;
 }
 
