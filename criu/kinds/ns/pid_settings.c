@@ -100,6 +100,11 @@ int pid_settings_save(struct dump *dump, struct dump_task *init)
 	_cleanup_close_ int fd = -1;
 	int result = 0, err;
 
+	if (!rights_may(&dump->rights, RIGHT_NAMESPACES)) {
+		dump_blocker(dump, init, -1, "entering its pid namespace, to read the settings of that, %s: run criu as root",
+			     rights_text(RIGHT_NAMESPACES));
+		return 0;
+	}
 	/* No process of ours enters a namespace whose processes are running: they might control it. */
 	if (dump_is_check(dump))
 		return 0;
