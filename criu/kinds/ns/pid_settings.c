@@ -101,7 +101,8 @@ int pid_settings_save(struct dump *dump, struct dump_task *init)
 	int result = 0, err;
 
 	if (!rights_may(&dump->rights, RIGHT_NAMESPACES)) {
-		dump_blocker(dump, init, -1, "entering its pid namespace, to read the settings of that, %s: run criu as root",
+		dump_blocker(dump, init, -1,
+			     "entering its pid namespace, to read the settings of that, %s: run criu as root",
 			     rights_text(RIGHT_NAMESPACES));
 		return 0;
 	}
