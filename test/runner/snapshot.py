@@ -68,7 +68,8 @@ def fdinfo_lines(pid, fd, link):
             continue
         if key == "tfd":
             line = re.sub(r"\s+pos:.*", "", line)
-        out.append(line)
+        # Of io_uring requests: whether the kernel is about to look at one, in the task.
+        out.append(re.sub(r", task_works=\d+", "", line))
     return sorted(out)
 
 
