@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "kernel/meminfo.h"
 #include "memory/group_limits.h"
 #include "memory/memory.h"
 #include "memory/needs.h"
@@ -26,15 +27,6 @@
 #define TRIES 20
 #define TRY_US 50000
 
-/* In kB; 0 if there is no such line. proc_meminfo(5) */
-static uint64_t meminfo(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-	uint64_t kb;
-
-	return at && sscanf(at + strlen(name), " %" SCNu64, &kb) == 1 ? kb : 0;
-}
-
 /* Everything that the kernel could free, in the best case: more than MemAvailable, which is an estimate. */
 static int most_available(uint64_t *ret_bytes)
 {
@@ -44,14 +36,14 @@ static int most_available(uint64_t *ret_bytes)
 
 	if (err < 0)
 		return err;
-	slab = meminfo(text.data, "\nSReclaimable:");
-	cache = meminfo(text.data, "\nCached:") + meminfo(text.data, "\nBuffers:") + slab;
-	shared = meminfo(text.data, "\nShmem:");
+	slab = meminfo_kb(text.data, "\nSReclaimable:");
+	cache = meminfo_kb(text.data, "\nCached:") + meminfo_kb(text.data, "\nBuffers:") + slab;
+	shared = meminfo_kb(text.data, "\nShmem:");
 	cache -= shared < cache ? shared : cache;
 	/* Pages of programs that MADV_FREE was called for are among those of files. */
-	files = meminfo(text.data, "\nActive(file):") + meminfo(text.data, "\nInactive(file):") + slab;
+	files = meminfo_kb(text.data, "\nActive(file):") + meminfo_kb(text.data, "\nInactive(file):") + slab;
 	cache = MAX_OF(cache, files);
-	*ret_bytes = (meminfo(text.data, "MemFree:") + meminfo(text.data, "\nSwapFree:") + cache) << 10;
+	*ret_bytes = (meminfo_kb(text.data, "MemFree:") + meminfo_kb(text.data, "\nSwapFree:") + cache) << 10;
 	return 0;
 }
 
@@ -79,9 +71,7 @@ static struct cg_hierarchy *find_hierarchy(struct restore *r, struct cg_hierarch
 	if (read_file(proc_root(), "self/cgroup", &text) ||
 	    cg_hierarchies_parse(text.data ?: "", text.len, &r->arena, all))
 		return NULL;
-	h = cg_hierarchy_find(all, "memory");
-	if (!h)
-		h = cg_hierarchy_find(all, "");
+	h = cg_hierarchy_of_memory(all);
 	/* No restore fails since a limit cannot be read. */
 	return h && !cg_hierarchy_find_mounted(all, h) ? h : NULL;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 #include "base/cleanup.h"
+#include "kernel/meminfo.h"
 #include "memory/copy_room.h"
 #include "memory/group_limits.h"
 #include "run/cg_hierarchy.h"
@@ -11,15 +10,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
-
-/* In kB, proc_meminfo(5); 0 if there is no such line. */
-static uint64_t meminfo(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-	uint64_t kb;
-
-	return at && sscanf(at + strlen(name), " %" SCNu64, &kb) == 1 ? kb : 0;
-}
 
 static int check_machine(uint64_t bytes, uint64_t *ret_swap)
 {
@@ -29,8 +19,8 @@ static int check_machine(uint64_t bytes, uint64_t *ret_swap)
 	*ret_swap = 0;
 	if (read_file(proc_root(), "meminfo", &text) || !text.len)
 		return 0;
-	*ret_swap = meminfo(text.data, "\nSwapFree:") << 10;
-	available = (meminfo(text.data, "\nMemAvailable:") << 10) + *ret_swap;
+	*ret_swap = meminfo_kb(text.data, "\nSwapFree:") << 10;
+	available = (meminfo_kb(text.data, "\nMemAvailable:") << 10) + *ret_swap;
 	return bytes <= available ?
 		       0 :
 		       fail(-ENOMEM, "this machine has %" PRIu64 " MiB of memory left for a copy of shared memory",
@@ -39,7 +29,7 @@ static int check_machine(uint64_t bytes, uint64_t *ret_swap)
 
 static int check_group(struct cg_hierarchies *all, uint64_t bytes, uint64_t swap)
 {
-	struct cg_hierarchy *h = cg_hierarchy_find(all, "memory") ?: cg_hierarchy_find(all, "");
+	struct cg_hierarchy *h = cg_hierarchy_of_memory(all);
 	struct group_shortage s;
 
 	if (!h || cg_hierarchy_find_mounted(all, h))

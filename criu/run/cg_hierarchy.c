@@ -70,6 +70,11 @@ struct cg_hierarchy *cg_hierarchy_find(const struct cg_hierarchies *all, const c
 	return NULL;
 }
 
+struct cg_hierarchy *cg_hierarchy_of_memory(const struct cg_hierarchies *all)
+{
+	return cg_hierarchy_find(all, "memory") ?: cg_hierarchy_find(all, "");
+}
+
 const char *cg_hierarchy_title(const struct cg_hierarchy *h)
 {
 	return cg_is_v2(h) ? "cgroup 2" : h->name;

@@ -27,6 +27,8 @@ struct cg_hierarchies {
 int cg_hierarchies_parse(const char *text, size_t len, struct arena *arena, struct cg_hierarchies *ret);
 /* By a name that may have several controllers, in any order; NULL if there is none. */
 struct cg_hierarchy *cg_hierarchy_find(const struct cg_hierarchies *all, const char *name);
+/* The one that limits memory; NULL: none. That of version 2 may lack the controller. */
+struct cg_hierarchy *cg_hierarchy_of_memory(const struct cg_hierarchies *all);
 static inline bool cg_is_v2(const struct cg_hierarchy *h)
 {
 	return !*h->name;

@@ -368,7 +368,7 @@ static int load_entry(struct restore *r, struct cg_restore *cg)
 /* Of all tasks, in the hierarchy that limits memory. */
 static int find_memory_group(struct restore *r, const struct cg_restore *cg)
 {
-	const struct cg_hierarchy *h = cg_hierarchy_find(&cg->own, "memory") ?: cg_hierarchy_find(&cg->own, "");
+	const struct cg_hierarchy *h = cg_hierarchy_of_memory(&cg->own);
 	const struct restore_task *rt;
 	const char *common = NULL;
 	bool exact = true;
