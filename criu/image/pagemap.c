@@ -39,7 +39,8 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	int err;
 
 	if (flags & ~PAGEMAP_FLAGS || (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT) ||
-	    (flags & PAGEMAP_ALIGNED && !(flags & PAGEMAP_PRESENT)) || (entry->of_process && !(flags & PAGEMAP_PARENT)))
+	    (flags & PAGEMAP_ALIGNED && !(flags & PAGEMAP_PRESENT)) ||
+	    (entry->of_process && !(flags & PAGEMAP_PARENT)) || (entry->same_as && !(flags & PAGEMAP_PRESENT)))
 		return image_refuse(img, "unknown flags %#x", flags);
 	err = pagemap_blocks_check(img, entry);
 	if (err)
@@ -58,9 +59,11 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	run = pagemap_append_run(map);
 	if (!run)
 		return -ENOMEM;
-	*run = (struct pagemap_run){
-		.vaddr = entry->vaddr, .nr_pages = nr_pages, .flags = flags, .of_process = entry->of_process
-	};
+	*run = (struct pagemap_run){ .vaddr = entry->vaddr,
+				     .nr_pages = nr_pages,
+				     .flags = flags,
+				     .same_as = entry->same_as,
+				     .of_process = entry->of_process };
 	err = pagemap_sums_load(img, map, entry, run);
 	if (err)
 		return err;

@@ -49,6 +49,8 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 /* The same for PRESENT pages with a checksum (CRC-32C) for each. */
 int pagemap_add_summed(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
 		       const uint32_t *sums);
+/* PRESENT runs that are added from now on are also those of @process, as pagemap_run.same_as says; 0: nothing is known. */
+void pagemap_same_as(struct pagemap_writer *map, uint32_t process);
 /* Pages that the map of another process of these images has at the same addresses, itself; @flags: PARENT, and perhaps LAZY. */
 int pagemap_add_of_process(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
 			   uint32_t of_process);

@@ -86,6 +86,7 @@ static int add_piece(struct resolving *r, const struct pagemap_run *run, const s
 	piece->nr_pages = (end - start) / PAGE_SZ;
 	piece->flags = PAGEMAP_PRESENT | (run->flags & PAGEMAP_LAZY);
 	piece->source = (uint32_t)(1 + owner);
+	piece->same_as = 0;
 	piece->of_process = run->of_process;
 	if (from->blocks)
 		piece->skip += (start - from->vaddr) / PAGE_SZ;

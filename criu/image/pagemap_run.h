@@ -67,6 +67,7 @@ struct pagemap_run {
 	struct pagemap_blocks *blocks;
 	uint64_t skip; /* and the run begins so many pages after that one's first */
 	const uint32_t *sums; /* of each of its pages (CRC-32C); NULL: there are none */
+	uint32_t same_as; /* the process whose page map has the same pages, as shared memory; 0: none is known */
 	uint32_t of_process; /* whose page map, of the same images, has these pages; 0: this one */
 };
 

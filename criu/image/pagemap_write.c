@@ -17,7 +17,8 @@ struct pagemap_writer {
 	/* The last run, which may still grow; empty while nr_pages is 0. */
 	uint64_t vaddr, nr_pages;
 	uint32_t flags;
-	uint32_t of_process;
+	uint32_t of_process, same_as;
+	uint32_t next_same_as; /* of runs that are added */
 	/* Of its pages, if they have any. */
 	uint32_t *sums;
 	size_t nr_sums, cap_sums;
@@ -94,6 +95,8 @@ static int write_last_run(struct pagemap_writer *map)
 	entry.nr_pages = map->nr_pages;
 	entry.has_of_process = map->of_process != 0;
 	entry.of_process = map->of_process;
+	entry.has_same_as = map->same_as != 0;
+	entry.same_as = map->same_as;
 	entry.n_page_checksums = map->nr_sums;
 	entry.page_checksums = map->sums;
 	return image_write_record(map->img, &entry.base);
@@ -126,8 +129,22 @@ static int begin_run(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pag
 	map->nr_pages = nr_pages;
 	map->flags = flags;
 	map->of_process = of_process;
+	map->same_as = flags & PAGEMAP_PRESENT ? map->next_same_as : 0;
 	map->nr_sums = 0;
 	return err;
+}
+
+void pagemap_same_as(struct pagemap_writer *map, uint32_t process)
+{
+	map->next_same_as = process;
+}
+
+/* Do such pages belong to the last run if they follow it? */
+static bool is_like_last(const struct pagemap_writer *map, uint32_t flags, bool summed)
+{
+	uint32_t same_as = flags & PAGEMAP_PRESENT ? map->next_same_as : 0;
+
+	return flags == map->flags && same_as == map->same_as && !map->of_process && summed == (map->nr_sums != 0);
 }
 
 int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags)
@@ -146,7 +163,7 @@ int pagemap_add_summed(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_p
 	    vaddr + bytes < vaddr)
 		return image_store_fail(map->dir, -EINVAL, "page map: invalid run of %lu pages at %#lx with flags %#x",
 					(unsigned long)nr_pages, (unsigned long)vaddr, flags);
-	if (map->nr_pages && vaddr == end && flags == map->flags && !map->of_process && !sums == !map->nr_sums) {
+	if (map->nr_pages && vaddr == end && is_like_last(map, flags, !!sums)) {
 		map->nr_pages += nr_pages;
 		return sums ? add_sums(map, sums, nr_pages) : 0;
 	}
@@ -199,6 +216,8 @@ int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_p
 	entry.has_flags = entry.has_nr_pages = true;
 	entry.flags = flags;
 	entry.nr_pages = nr_pages;
+	entry.has_same_as = map->next_same_as != 0;
+	entry.same_as = map->next_same_as;
 	entry.blocks = &blocks;
 	return image_write_record(map->img, &entry.base);
 }

@@ -67,4 +67,14 @@ static inline bool pm_has_content(uint64_t entry)
 {
 	return (entry & PM_PRESENT) || ((entry & PM_SWAP) && !(entry & PM_GUARD) && (entry & 0x1f) != 0x1f);
 }
+/* A private page that other address spaces may have, too. */
+static inline bool pm_is_shared(uint64_t entry)
+{
+	return (entry & PM_PRESENT) && !(entry & (PM_FILE | PM_EXCLUSIVE));
+}
+/* Its frame; 0: it is no such page, or the frame is not shown. */
+static inline uint64_t pm_shared_frame(uint64_t entry)
+{
+	return pm_is_shared(entry) ? entry & PM_PFN_MASK : 0;
+}
 int page_scan_entries(const struct page_scan *pm, uint64_t start, size_t pages, uint64_t *ret_v);

@@ -62,8 +62,17 @@ static int classify_unchanged(const struct pagemap *parent, const VmaEntry *vma,
 	return err;
 }
 
-/* The first one that does not end before @addr. */
-static size_t same_at(const struct same_runs *same, uint64_t addr)
+int memory_add_same(struct same_runs *same, const struct same_run *run)
+{
+	struct same_run *last = same->n ? &same->v[same->n - 1] : NULL;
+
+	if (!last || last->end != run->start || last->process != run->process)
+		return array_add(same, *run);
+	last->end = run->end;
+	return 0;
+}
+
+size_t memory_same_at(const struct same_runs *same, uint64_t addr)
 {
 	size_t low = 0, high = same->n;
 
@@ -79,10 +88,11 @@ static size_t same_at(const struct same_runs *same, uint64_t addr)
 }
 
 /* Parts of it may be pages of other processes. */
-static int classify_same(const struct same_runs *same, const VmaEntry *vma, struct page_run all, page_run_fn fn,
+static int classify_same(const struct dump_task *dt, const VmaEntry *vma, struct page_run all, page_run_fn fn,
 			 void *arg)
 {
-	size_t i = same_at(same, all.start);
+	const struct same_runs *same = &dt->memory->same;
+	size_t i = memory_same_at(same, all.start);
 	int err = 0;
 
 	for (struct page_run run = all; !err && run.start < all.end; run.start = run.end) {
@@ -92,7 +102,7 @@ static int classify_same(const struct same_runs *same, const VmaEntry *vma, stru
 		run.same_as = 0;
 		run.end = next ? MIN_OF(next->start, all.end) : all.end;
 		if (next && next->start <= run.start) {
-			run.outcome = PAGES_SAME;
+			run.outcome = dt->memory->same_is_hint ? all.outcome : PAGES_SAME;
 			run.same_as = next->process;
 			run.end = MIN_OF(next->end, all.end);
 			i++;
@@ -112,7 +122,7 @@ static int classify_kept(const struct dump_task *dt, const VmaEntry *vma, const 
 	if (run.outcome == PAGES_WRITE && region->categories & PAGES_UNCHANGED && dt->memory->track->parent)
 		return classify_unchanged(dt->memory->track->parent, vma, run, fn, arg);
 	if (run.outcome == PAGES_WRITE && dt->memory->same.n)
-		return classify_same(&dt->memory->same, vma, run, fn, arg);
+		return classify_same(dt, vma, run, fn, arg);
 	return fn(arg, vma, &run);
 }
 

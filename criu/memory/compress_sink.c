@@ -29,6 +29,7 @@ ARRAY_OF(content_runs, struct content_run);
 struct entry {
 	uint64_t start, pages;
 	uint32_t flags;
+	uint32_t same_as;
 	size_t first, nr;
 	uint64_t total;
 	bool plain; /* no block is compressed */
@@ -208,6 +209,7 @@ static int add_piece(struct workspace *w, const struct piece *p, uint64_t block)
 	struct entry e = { .start = p->start,
 			   .pages = p->len / PAGE_SZ,
 			   .flags = page_run_flags(p->run),
+			   .same_as = p->run->same_as,
 			   .first = w->sizes.n,
 			   .nr = (p->len + block - 1) / block,
 			   .plain = true };
@@ -263,8 +265,8 @@ static int encode(const struct compress_sink *s, struct workspace *w, const stru
 /* Continues the last entry if its blocks are whole, and if that does not turn stored pages into blocks. */
 static bool continues(const struct compress_sink *s, const struct entry *last, const struct entry *e)
 {
-	return last->start + last->pages * PAGE_SZ == e->start && last->flags == e->flags && last->plain == e->plain &&
-	       last->pages * PAGE_SZ % s->block == 0;
+	return last->start + last->pages * PAGE_SZ == e->start && last->flags == e->flags &&
+	       last->same_as == e->same_as && last->plain == e->plain && last->pages * PAGE_SZ % s->block == 0;
 }
 
 static int note_entries(struct compress_sink *s, const struct workspace *w)
@@ -331,6 +333,7 @@ static int write_entry(struct compress_sink *s, const struct entry *e)
 						   .n = e->nr,
 						   .total = e->total };
 
+	pagemap_same_as(s->map, e->same_as);
 	return e->plain ? pagemap_add(s->map, e->start, e->pages, e->flags) :
 			  pagemap_add_blocks(s->map, e->start, e->pages, e->flags, &sizes);
 }

@@ -36,7 +36,8 @@ struct memory_task {
 	size_t nr_aio;
 	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
 	size_t guard_next;
-	struct same_runs same; /* same_pages.c: pages of other processes, sorted */
+	struct same_runs same; /* same_pages.c, same_hints.c: pages of other processes, sorted */
+	bool same_is_hint; /* they are written all the same */
 	struct excluded_ranges excluded; /* excluded.c: sorted */
 	struct task_track *track; /* tracking.h: which pages have been written since an earlier dump; NULL: unknown */
 	struct snapshot *snapshot; /* snapshot.c: source of pages if the task runs already; NULL: none */
@@ -81,6 +82,12 @@ void map_count_survey(const struct dump_task *dt);
  */
 #define PAGES_UNCHANGED (1ull << 63) /* tracked, and not written since they were armed */
 int memory_scan_pages(struct dump *dump, struct dump_task *dt);
+/* classify_pages.c: appends; adjacent ones become one. 0 or -ENOMEM. */
+int memory_add_same(struct same_runs *same, const struct same_run *run);
+/* classify_pages.c: the first one that does not end before @addr. */
+size_t memory_same_at(const struct same_runs *same, uint64_t addr);
+/* same_hints.c: which pages are also those of the process that forked theirs. It never fails: it may know fewer. */
+void memory_hint_same(struct dump *dump);
 /* excluded.c: fills dt->memory->excluded, as the options say. */
 int memory_find_excluded(struct dump *dump, struct dump_task *dt);
 /* Private pages that may be shared copy-on-write: no huge pages of hugetlbfs, nor what the kernel provides. */

@@ -161,6 +161,7 @@ static int write_run(struct image_sink *s, const struct page_run *run, struct wr
 
 	if (!page_run_has_content(run))
 		return dir_error(s, page_run_add_entry(s->map, run));
+	pagemap_same_as(s->map, run->same_as);
 	for (; !err && w->zero < s->zeros.n && s->zeros.v[w->zero].start < run->end; w->zero++) {
 		const struct page_run *gap = &s->zeros.v[w->zero];
 

@@ -111,6 +111,7 @@ static int write_page_map(struct ordered_sink *s)
 		}
 		if (s->summed && page + n > s->sums.n)
 			return fail(-EIO, "pages are missing");
+		pagemap_same_as(s->map, run.same_as);
 		err = pagemap_add_summed(s->map, run.start, n, page_run_flags(&run),
 					 s->summed ? s->sums.v + page : NULL);
 		page += n;

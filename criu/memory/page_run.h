@@ -21,7 +21,8 @@ struct page_run {
 	bool empty_is_zero; /* without an entry they are zeros after a restore: those full of zeros need no content */
 	bool in_huge_pages; /* some of them: which a restore can fill again only if they have content from end to end */
 	bool incompressible; /* is not compressed: what others expect to find as it is */
-	uint32_t same_as; /* PAGES_SAME: the number of that process in these images */
+	/* The number of another process in these images. PAGES_SAME: that has them; PAGES_WRITE: that has the same ones; 0: none is known */
+	uint32_t same_as;
 };
 
 static inline bool page_run_has_content(const struct page_run *run)

@@ -49,13 +49,17 @@ static inline bool premap_bit(const uint64_t *bits, uint64_t i)
 	return bits[i / 64] >> i % 64 & 1;
 }
 
-/* Runs of two page maps of these images that overlap: is it the same page image, so that it need not be compared? */
+/* Whose pages they are: of the process that has them for others, or had them when they were dumped (same_hints.c). */
+static inline uint64_t premap_owner(const struct pagemap *map, const struct pagemap_run *run)
+{
+	return run->of_process ? run->of_process : run->same_as ? run->same_as : map->id;
+}
+
+/* Runs of two page maps of these images that overlap: are they known to be the same pages, which need not be compared? */
 static inline bool premap_same_image(const struct pagemap *a, const struct pagemap_run *x, const struct pagemap *b,
 				     const struct pagemap_run *y)
 {
-	uint64_t of_x = x->of_process ? x->of_process : a->id, of_y = y->of_process ? y->of_process : b->id;
-
-	return (x->of_process || y->of_process) && of_x == of_y && (x->flags & y->flags & PAGEMAP_PRESENT);
+	return premap_owner(a, x) == premap_owner(b, y) && (x->flags & y->flags & PAGEMAP_PRESENT);
 }
 
 /* Can pages of one be pages of the other? */

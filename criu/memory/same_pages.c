@@ -44,13 +44,6 @@ struct search {
 	uint64_t unreadable; /* pages that are shared, whose frame is not shown */
 };
 
-static uint64_t frame_of(uint64_t entry)
-{
-	const bool may_be_shared = (entry & PM_PRESENT) && !(entry & (PM_FILE | PM_EXCLUSIVE));
-
-	return may_be_shared ? entry & PM_PFN_MASK : 0;
-}
-
 /* The page map of a process anew. */
 static void begin_window(struct search *s)
 {
@@ -98,13 +91,13 @@ static int look_at_range(struct search *s, struct look *l, const VmaEntry *vma, 
 
 	for (uint64_t at = start; at < end; at += PAGE_SZ) {
 		int err = entry_at(s, l, at, vma->end, &entry);
-		struct frame f = { at | kind, err ? 0 : frame_of(entry) };
+		struct frame f = { at | kind, err ? 0 : pm_shared_frame(entry) };
 
 		if (err)
 			return err;
 		if (f.number && array_add(&l->frames, f))
 			return -ENOMEM;
-		s->unreadable += !f.number && (entry & PM_PRESENT) && !(entry & (PM_FILE | PM_EXCLUSIVE));
+		s->unreadable += !f.number && pm_is_shared(entry);
 	}
 	return 0;
 }
@@ -170,25 +163,13 @@ static int look_again(struct search *s, struct look *l)
 		struct frame *f = &l->frames.v[i];
 
 		err = entry_at(s, l, ROUND_DOWN(f->page, PAGE_SZ), limit, &entry);
-		if (!err && frame_of(entry) != f->number)
+		if (!err && pm_shared_frame(entry) != f->number)
 			f->number = 0;
 	}
 	return err;
 }
 
 /* ---- who has the same ---- */
-
-static int add_same(struct dump_task *dt, uint64_t addr, uint32_t process)
-{
-	struct same_runs *same = &dt->memory->same;
-	struct same_run run = { addr, addr + PAGE_SZ, process };
-
-	if (same->n && same->v[same->n - 1].end == addr && same->v[same->n - 1].process == process) {
-		same->v[same->n - 1].end += PAGE_SZ;
-		return 0;
-	}
-	return array_add(same, run);
-}
 
 /* A value of the table: the number of a look, and of one of its frames. */
 #define OWNER_SHIFT 40
@@ -201,6 +182,7 @@ static int match(struct search *s, struct hash *seen, size_t at)
 	for (size_t i = 0; i < l->frames.n; i++) {
 		const struct frame *f = &l->frames.v[i], *first;
 		const struct look *owner;
+		struct same_run run;
 		uint64_t *slot;
 		bool fresh;
 		int err;
@@ -218,7 +200,10 @@ static int match(struct search *s, struct hash *seen, size_t at)
 		first = &owner->frames.v[*slot & (BIT(OWNER_SHIFT) - 1)];
 		if (first->page != f->page || first->number != f->number || owner == l)
 			continue;
-		err = add_same(l->dt, ROUND_DOWN(f->page, PAGE_SZ), (uint32_t)owner->dt->t.pid);
+		run.start = ROUND_DOWN(f->page, PAGE_SZ);
+		run.end = run.start + PAGE_SZ;
+		run.process = (uint32_t)owner->dt->t.pid;
+		err = memory_add_same(&l->dt->memory->same, &run);
 		if (err)
 			return err;
 	}
@@ -270,8 +255,14 @@ int memory_find_same(struct dump *dump)
 	struct search s = { .dump = dump };
 	int err;
 
-	if (!dump->opts->share_pages || dump->tree.nr_tasks < 2)
+	if (dump->tree.nr_tasks < 2)
 		return 0;
+	if (!dump->opts->share_pages) {
+		/* Neither the protocol nor a restore of lazy pages has a use for hints. */
+		if (!dump->opts->page_server && !dump->opts->lazy_pages)
+			memory_hint_same(dump);
+		return 0;
+	}
 	err = find_same(&s);
 	/* The images are right without it, only larger. */
 	if (err == -ENOMEM) {
