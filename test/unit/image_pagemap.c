@@ -19,6 +19,7 @@ struct row {
 	uint32_t flags; /* and PROCESS() */
 };
 #define PROCESS(id) ((id) << 8) /* has the pages */
+#define SAME_AS(id) ((id) << 16)
 
 /* Page k of the pages image is filled with `mark + k`. */
 static int add_map(struct image_store *dir, uint64_t id, const struct row *rows, size_t n, char mark)
@@ -32,10 +33,14 @@ static int add_map(struct image_store *dir, uint64_t id, const struct row *rows,
 
 	err = pagemap_create(dir, IMAGE_PAGEMAP, id, &map, &pages);
 	fd = pages.fd;
-	for (size_t i = 0; i < n && !err; i++)
-		err = rows[i].flags >> 8 ? pagemap_add_of_process(map, rows[i].page * PAGE_SZ, rows[i].nr,
-								  rows[i].flags & 0xff, rows[i].flags >> 8) :
-					   pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags);
+	for (size_t i = 0; i < n && !err; i++) {
+		uint32_t process = rows[i].flags >> 8 & 0xff;
+
+		pagemap_same_as(map, rows[i].flags >> 16);
+		err = process ? pagemap_add_of_process(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags & 0xff,
+						       process) :
+				pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags & 0xff);
+	}
 	for (size_t i = 0; i < n; i++)
 		nr_pages += rows[i].flags & PAGEMAP_PRESENT ? rows[i].nr : 0;
 	if (err)
@@ -397,6 +402,39 @@ static const char *test_parents(void)
 	return NULL;
 }
 
+/* What is known of shared pages: runs that differ in it are not merged, and pages of a parent directory have lost it. */
+static const char *test_same_as(void)
+{
+	const struct row older[] = { { 10, 4, 4 | SAME_AS(7) } };
+	const struct row newer[] = { { 8, 2, 4 | SAME_AS(7) },	{ 10, 2, 1 },
+				     { 20, 1, 4 | SAME_AS(7) }, { 21, 1, 4 | SAME_AS(7) },
+				     { 22, 1, 4 | SAME_AS(8) }, { 23, 1, 4 },
+				     { 24, 1, 2 | SAME_AS(7) } };
+	_cleanup_scratch_ char *path1 = scratch_create();
+	_cleanup_scratch_ char *path2 = scratch_create();
+	_cleanup_image_store_ struct image_store *dir1 = NULL, *dir2 = NULL;
+	_cleanup_free_ char *link = NULL;
+	struct pagemap *map;
+
+	EXPECT(!image_dir_open(path1, &dir1) && !image_dir_open(path2, &dir2));
+	EXPECT(asprintf(&link, "%s/parent", path2) > 0 && !symlink(path1, link));
+	EXPECT(!write_map(dir1, older, ARRAY_SIZE(older), 'A') && !write_map(dir2, newer, ARRAY_SIZE(newer), 'x'));
+	EXPECT(!pagemap_load(dir1, IMAGE_PAGEMAP, 5, &map) && pagemap_find(map, 10 * PAGE_SZ)->same_as == 7);
+	pagemap_free(map);
+	EXPECT(!pagemap_load(dir2, IMAGE_PAGEMAP, 5, &map) && map->nr_runs == 6);
+	EXPECT(pagemap_find(map, 9 * PAGE_SZ)->same_as == 7 && page_at(map, 11) == 'B');
+	EXPECT(pagemap_find(map, 11 * PAGE_SZ)->same_as == 0 && pagemap_find(map, 21 * PAGE_SZ)->nr_pages == 2);
+	EXPECT(pagemap_find(map, 22 * PAGE_SZ)->same_as == 8 && pagemap_find(map, 23 * PAGE_SZ)->same_as == 0);
+	EXPECT(pagemap_find(map, 24 * PAGE_SZ)->same_as == 0);
+	pagemap_free(map);
+	/* It is that process, whatever it was the same as. */
+	EXPECT(!image_store_begin(dir1) && !add_map(dir1, 5, older, 1, 'A'));
+	EXPECT(!add_map(dir1, 6, &(struct row){ 10, 2, PROCESS(5) | 1 }, 1, 'x') && !image_store_commit(dir1));
+	EXPECT(!pagemap_load(dir1, IMAGE_PAGEMAP, 6, &map) && map->runs[0].of_process == 5 && !map->runs[0].same_as);
+	pagemap_free(map);
+	return NULL;
+}
+
 /* Compared with a plain array: random maps over random maps. */
 static const char *test_random(void)
 {
@@ -451,6 +489,7 @@ int main(void)
 	run_case("pages of other processes", test_processes);
 	run_case("pages of other processes that are not there", test_bad_processes);
 	run_case("parents", test_parents);
+	run_case("same as", test_same_as);
 	run_case("random", test_random);
 	return cases_failed();
 }
