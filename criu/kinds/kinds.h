@@ -72,6 +72,20 @@ int mqueue_check_properties(const struct mqueue_properties *queue);
  * -EEXIST is not logged.
  */
 int mqueue_make(const struct restore *r, const struct ns *ns, const struct mqueue_properties *queue);
+/*
+ * ns/mnt/unattached.c: a file system that no attached mount shows, in memory, so that its content is saved.
+ * Dump: can one of this type be?
+ */
+bool mnt_saves_unattached(const char *fstype);
+struct mount_info;
+/* Its record, and, unless this is a check, its content. @info: a mount of all of it; @root: its root directory, to be read. */
+int mnt_save_unattached(struct dump *dump, const struct dump_task *task, const struct mount_info *info, int root,
+			MntEntry **ret);
+/* Restore: checks the record and finds the content. @name: for messages. */
+struct unattached;
+int mnt_load_unattached(struct restore *r, const MntEntry *entry, const char *name, struct unattached **ret);
+/* Creates it, in the namespaces of the first process: a detached mount, or -errno. */
+int mnt_make_unattached(struct restore *r, struct unattached *un);
 /* Queries of the memfd kind: is @local, with this link in /proc, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);

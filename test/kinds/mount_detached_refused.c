@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mounts that are attached nowhere, held by descriptors, that cannot be saved: a new file system, a copy with others mounted in it, one
- * with two descriptors of its root that look alike, and one that only a file is open on, as its descriptor is in flight. Each is refused
- * by name, and the process keeps running.
- * test: refused="(?s)fd 30: / is the root of a mount that is attached nowhere.*fd 31: / is the root of a mount that.*fd 33: / is the root .*fd 34: /"
+ * Mounts that are attached nowhere, held by descriptors, that cannot be saved: a new file system whose state is not only files (devpts),
+ * two mounts of one that is saved, a copy with others mounted in it, one with two descriptors of its root that look alike, and one that
+ * only a file is open on, as its descriptor is in flight. Each is refused by name, and the process keeps running.
+ * test: refused="(?s)fd 30: / is the root of [^\n]*type devpts.*fd 31: / is the root of a mount that.*fd 33: / is the root .*fd 36: / is the root [^\n]*, of the same file system as that of descriptor 35 .*fd 34: /"
  */
 #include "checkpoint.h"
 #include <sched.h>
@@ -41,19 +41,29 @@ static void send_away(int fd)
 	need(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair) && sendmsg(pair[0], &msg, 0) == 1 && !close(fd), "send");
 }
 
+static int create(const char *type)
+{
+	int fs = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC), fd;
+
+	need(fs >= 0 && !syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "%s", type);
+	fd = (int)syscall(SYS_fsmount, fs, 0, 0);
+	close(fs);
+	return fd;
+}
+
 int main(int argc, char **argv)
 {
-	int fs, copy;
 	struct stat st;
+	int copy;
 
 	test_init(argc, argv);
 	need(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "namespace");
 	need(!mkdir("sub", 0755) && !mkdir("sub/mount", 0755) && !mkdir("two", 0755), "mkdir");
 	write_file("two/file", "x");
-	fs = (int)syscall(SYS_fsopen, "tmpfs", 0);
-	need(fs >= 0 && !syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), "tmpfs");
-	put((int)syscall(SYS_fsmount, fs, 0, 0), 30);
-	need(!close(fs) && !mount("x", "sub/mount", "tmpfs", 0, NULL), "mount");
+	put(create("devpts"), 30);
+	put(create("tmpfs"), 35);
+	put((int)syscall(SYS_open_tree, 35, "", OPEN_TREE_CLONE | AT_EMPTY_PATH), 36);
+	need(!mount("x", "sub/mount", "tmpfs", 0, NULL), "mount");
 	put(copy_of("sub"), 31);
 	put(copy_of("two"), 32);
 	put(openat(32, ".", O_PATH), 33);
@@ -62,7 +72,7 @@ int main(int argc, char **argv)
 	send_away(copy);
 	need(!umount2("sub/mount", MNT_DETACH), "umount");
 	checkpoint_here();
-	for (int fd = 30; fd <= 34; fd++)
+	for (int fd = 30; fd <= 36; fd++)
 		check(!fstat(fd, &st), "fd %d", fd);
 	test_done();
 }

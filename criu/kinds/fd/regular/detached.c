@@ -2,7 +2,7 @@
 /*
  * Mounts that are attached nowhere: open_tree(2), fsmount(2). One lives as long as the description that those calls return, its
  * keeper, and is saved with that (detached_save.c), if it is a copy of a directory that an attached mount of the same namespace shows: a
- * restore copies that again (detached_make.c). Other files on it have its id and a path in it. What it shows can only be seen by a copy of
+ * restore copies that again (detached_make.c); or if it shows a file system in memory that no attached mount does. Other files on it have its id and a path in it. What it shows can only be seen by a copy of
  * it that is attached, in a mount namespace of ours: that takes Linux 6.15.
  */
 #include <errno.h>
@@ -43,6 +43,8 @@ struct detached {
 	struct record record; /* 0, its id */
 	bool alive; /* it has a keeper, maybe outside of the tree */
 	bool kept; /* by the tree */
+	bool saved; /* with the content of its file system, with the keeper */
+	dev_t saved_dev; /* then: that has been done; 0: it has not */
 	struct noted *files;
 	struct dump_task *keeper; /* NULL: not found yet */
 	int keeper_fd;
@@ -58,8 +60,8 @@ static bool may_keep(unsigned flags, const struct stat *st, const char *link, co
 	       sx->stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-/* Of a descriptor that is not known yet. */
-static bool is_kept_by(const struct dump *dump, const struct dump_task *task, int number, int mnt_id)
+/* Of a descriptor that is not known yet: itself, if it may be the keeper; -1: it is not. */
+static int open_keeper_at(const struct dump *dump, const struct dump_task *task, int number, int mnt_id)
 {
 	_cleanup_fdinfo_ struct fdinfo info = { 0 };
 	_cleanup_close_ int fd = -1;
@@ -69,35 +71,48 @@ static bool is_kept_by(const struct dump *dump, const struct dump_task *task, in
 
 	snprintf(path, sizeof(path), "fd/%d", number);
 	if (read_link(task->proc.dir, path, link, sizeof(link)) != 1 || fdinfo_read(&task->proc, number, &info))
-		return false;
+		return -1;
 	fd = open_at(task->proc.dir, path, O_PATH, 0);
 	if (fd < 0 || fstat(fd, &st) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ||
 	    (int)sx.stx_mnt_id != mnt_id || !may_keep(info.flags, &st, link, &sx))
-		return false;
+		return -1;
 	regular_external_name(fd, &st, name, sizeof(name));
-	return !external_is_given(dump->opts, name);
+	return external_is_given(dump->opts, name) ? -1 : steal_fd(&fd);
 }
 
-static bool is_kept(struct dump *dump, int mnt_id)
+/* The first descriptor of the tree that may be. */
+static int open_keeper(struct dump *dump, int mnt_id, struct dump_task **ret_task)
 {
 	struct dump_task *task;
-	bool kept = false;
+	int fd = -1;
 
 	dump_for_each_task(task, dump) {
 		struct int_array fds = { 0 };
 
-		if (kept)
+		if (fd >= 0)
 			break;
+		*ret_task = task;
 		if (!proc_fds(&task->proc, &fds))
-			for (size_t i = 0; i < fds.n && !kept; i++)
-				kept = is_kept_by(dump, task, fds.v[i], mnt_id);
+			for (size_t i = 0; i < fds.n && fd < 0; i++)
+				fd = open_keeper_at(dump, task, fds.v[i], mnt_id);
 		array_free(&fds);
 	}
-	return kept;
+	return fd;
+}
+
+/* Another mount, whose keeper has been saved with the content of this file system. */
+static const struct detached *find_saved(struct dump *dump, dev_t dev)
+{
+	for (const struct record *r = regular_dump_data(dump)->detached.first; r; r = r->next)
+		if (((const struct detached *)r)->saved_dev == dev)
+			return (const struct detached *)r;
+	return NULL;
 }
 
 static int save_with_keeper(struct dump *dump, const struct subject *s, struct detached *d, DetachedMountEntry **ret)
 {
+	const struct detached *other;
+
 	if (d->keeper) {
 		dump_blocker(
 			dump, s->task, s->fd,
@@ -108,6 +123,16 @@ static int save_with_keeper(struct dump *dump, const struct subject *s, struct d
 	}
 	d->keeper = s->task;
 	d->keeper_fd = s->fd;
+	other = d->saved ? find_saved(dump, s->st.st_dev) : NULL;
+	if (other) {
+		dump_blocker(
+			dump, s->task, s->fd,
+			"%s " ROOT_ATTACHED_NOWHERE
+			", of the same file system as that of descriptor %d of process %d: that is not supported; attach it, or close one of them%s",
+			s->link, other->keeper_fd, other->keeper->t.host_pid, regular_external_hint(dump, s));
+		return 0;
+	}
+	d->saved_dev = d->saved ? s->st.st_dev : 0;
 	return detached_save(dump, s, ret);
 }
 
@@ -133,10 +158,23 @@ static bool has_same_flags(const struct dump *dump, const struct subject *s)
 	       !((is.f_flag ^ would_be.f_flag) & matter);
 }
 
+static int note_keeper(struct dump *dump, struct detached *d, int mnt_id)
+{
+	struct dump_task *task;
+	_cleanup_close_ int fd = open_keeper(dump, mnt_id, &task);
+	int own;
+
+	d->kept = fd >= 0;
+	own = d->kept ? detached_note_fs(dump, task, fd) : 0;
+	d->saved = own > 0;
+	return own;
+}
+
 static struct detached *find(struct dump *dump, const struct subject *s, int mnt_id)
 {
 	struct record_table *all = &regular_dump_data(dump)->detached;
 	struct detached *d = record_find(all, 0, (uint64_t)mnt_id);
+	int err;
 
 	if (d)
 		return d;
@@ -144,8 +182,8 @@ static struct detached *find(struct dump *dump, const struct subject *s, int mnt
 	if (!d)
 		return NULL;
 	d->alive = detached_is_alive(s);
-	d->kept = d->alive && is_kept(dump, mnt_id);
-	return d;
+	err = d->alive ? note_keeper(dump, d, mnt_id) : 0;
+	return err < 0 ? NULL : d;
 }
 
 static int note(struct dump *dump, struct detached *d, const struct subject *s)
@@ -193,22 +231,23 @@ static int is_mounted(const struct dump *dump, const struct subject *s, int mnt_
 }
 
 /* The keeper's directory is recognized by that which it is a copy of. */
-static const char *why_not(const struct dump *dump, const struct subject *s, const struct statx *sx, bool keeps)
+static const char *why_not(const struct dump *dump, const struct subject *s, const struct statx *sx,
+			   const struct detached *d, bool keeps)
 {
 	if (!s->st.st_nlink || str_has_suffix(s->link, " (deleted)") || is_silly_renamed(s, s->link))
 		return "has been removed";
 	if (!strcmp(s->link, "/") && !(sx->stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return "has been moved out of it";
-	if (dump->opts->tmpfs_files)
+	if (dump->opts->tmpfs_files && !d->saved)
 		return "would be saved by --tmpfs-files";
-	return s->birth || keeps ? NULL : "is in a file system without times of creation";
+	return s->birth || keeps || d->saved ? NULL : "is in a file system without times of creation";
 }
 
 static int save_on(struct dump *dump, const struct subject *s, const struct statx *sx, struct detached *d,
 		   RegFileEntry *reg)
 {
 	const bool keeps = s->fd >= 0 && may_keep(s->flags, &s->st, s->link, sx);
-	const char *why = why_not(dump, s, sx, keeps);
+	const char *why = why_not(dump, s, sx, d, keeps);
 
 	reg->mnt_id = (int)sx->stx_mnt_id;
 	reg->name = dump_strdup(dump, s->link);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Restores mounts that are attached nowhere (detached.c): copies of directories, made in the first process when the mounts of its
+ * Restores mounts that are attached nowhere (detached.c): copies of directories, or file systems, made in the first process when the mounts of its
  * namespace are there. Others inherit the descriptor, from which files on the mount are opened, and one of which becomes its keeper.
  */
 #include <errno.h>
@@ -30,24 +30,47 @@ struct made_mount {
 	struct record record; /* 0, its id in the images */
 	const struct file *file; /* its keeper */
 	const RegFileEntry *reg;
-	struct file *source;
+	struct file *source; /* NULL: it shows */
+	struct unattached *fs;
 	int fd; /* above service_base; -1: not made yet */
 };
+
+static bool is_possible(const RegFileEntry *reg)
+{
+	const DetachedMountEntry *entry = reg->detached;
+	const uint64_t atime = entry->attributes & MOUNT_ATTR__ATIME;
+	const uint32_t propagation = entry->propagation;
+
+	if (reg->mnt_id < 0 || entry->attributes & ~(FLAGS | MOUNT_ATTR__ATIME) ||
+	    (atime != MOUNT_ATTR_RELATIME && atime != MOUNT_ATTR_NOATIME && atime != MOUNT_ATTR_STRICTATIME) ||
+	    entry->has_source_id == (entry->fs != NULL))
+		return false;
+	if (entry->fs)
+		return propagation == MS_PRIVATE || propagation == MS_SHARED;
+	return !entry->has_propagation || propagation == MS_PRIVATE || propagation == MS_SLAVE;
+}
+
+static int load_fs(struct restore *r, struct made_mount *made)
+{
+	char *name = restore_alloc(r, NAME_MAX);
+
+	if (!name)
+		return fail(-ENOMEM, "mounts");
+	snprintf(name, NAME_MAX, "%d, which is attached nowhere (file %u)", made->reg->mnt_id, made->file->id);
+	return mnt_load_unattached(r, made->reg->detached->fs, name, &made->fs);
+}
 
 int detached_load(struct restore *r, struct regular_restore *data, const struct file *file)
 {
 	const RegFileEntry *reg = file->entry->reg;
 	const DetachedMountEntry *entry = reg->detached;
-	uint64_t atime = entry->attributes & MOUNT_ATTR__ATIME;
 	struct made_mount *made;
 
 	if (r->tool.untrusted)
 		return fail(-EPERM,
 			    "file %u is a mount that is attached nowhere, which --untrusted-images does not restore",
 			    file->id);
-	if (reg->mnt_id < 0 || entry->attributes & ~(FLAGS | MOUNT_ATTR__ATIME) ||
-	    (atime != MOUNT_ATTR_RELATIME && atime != MOUNT_ATTR_NOATIME && atime != MOUNT_ATTR_STRICTATIME) ||
-	    (entry->has_propagation && entry->propagation != MS_PRIVATE && entry->propagation != MS_SLAVE))
+	if (!is_possible(reg))
 		return fail(-EBADMSG, "files.img: file %u: no such mount: id %d, attributes %#llx, propagation %#x",
 			    file->id, reg->mnt_id, (unsigned long long)entry->attributes, entry->propagation);
 	if (record_find(&data->detached, 0, (uint64_t)reg->mnt_id))
@@ -58,7 +81,7 @@ int detached_load(struct restore *r, struct regular_restore *data, const struct 
 	made->file = file;
 	made->reg = reg;
 	made->fd = -1;
-	return 0;
+	return entry->fs ? load_fs(r, made) : 0;
 }
 
 int detached_link(struct restore *r)
@@ -68,6 +91,8 @@ int detached_link(struct restore *r)
 	for (struct record *rec = data ? data->detached.first : NULL; rec; rec = rec->next) {
 		struct made_mount *made = (struct made_mount *)rec;
 
+		if (made->fs)
+			continue;
 		made->source = restore_file(r, made->reg->detached->source_id, "a mount that is attached nowhere");
 		if (!made->source)
 			return -EBADMSG;
@@ -117,24 +142,34 @@ static void warn_of_propagation(const DetachedMountEntry *entry, int source, con
 			name, m ? "is not" : "may not be");
 }
 
-static int make(struct restore *r, struct made_mount *made)
+/* A detached copy of its source, or -errno. */
+static int copy_source(struct restore *r, const struct made_mount *made)
 {
-	const DetachedMountEntry *entry = made->reg->detached;
-	_cleanup_close_ int source = restore_open_file_proven(r, made->source), fd = -1;
+	_cleanup_close_ int source = restore_open_file_proven(r, made->source);
 	const char *name = made->source->entry->reg->name;
-	int err;
+	int fd;
 
 	if (source < 0)
 		return source;
-	warn_of_propagation(entry, source, name);
+	warn_of_propagation(made->reg->detached, source, name);
 	fd = open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return fd < 0 ? fail(-errno, "copy the mount of %s%s", name,
+			     errno == EPERM ? ": it takes CAP_SYS_ADMIN in the mount namespace" : "") :
+			fd;
+}
+
+static int make(struct restore *r, struct made_mount *made)
+{
+	_cleanup_close_ int fd = made->fs ? mnt_make_unattached(r, made->fs) : copy_source(r, made);
+	const DetachedMountEntry *entry = made->reg->detached;
+	int err;
+
 	if (fd < 0)
-		return fail(-errno, "copy the mount of %s%s", name,
-			    errno == EPERM ? ": it takes CAP_SYS_ADMIN in the mount namespace" : "");
+		return fd;
 	err = set_attributes_of(fd, entry);
 	if (err)
-		return fail(err, "set the attributes (%#llx) of a copy of the mount of %s",
-			    (unsigned long long)entry->attributes, name);
+		return fail(err, "set the attributes (%#llx) of mount %d, which is attached nowhere",
+			    (unsigned long long)entry->attributes, made->reg->mnt_id);
 	made->fd = move_fd_above(fd, r->service_base);
 	if (made->fd < 0)
 		return fail(made->fd, "keep a mount open");

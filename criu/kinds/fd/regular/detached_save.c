@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves a mount that is attached nowhere with the descriptor that keeps it (detached.c): what it is, and what a restore can copy it from.
+ * Saves a mount that is attached nowhere with the descriptor that keeps it (detached.c): what it is, and what a restore can copy it from, or the content of
+ * a file system that is attached nowhere.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,11 +21,20 @@
 #include "run/path.h"
 #include "run/trusted_path.h"
 #include "util/fds.h"
+#include "util/hash.h"
 #include "util/str.h"
 
+#ifndef MOUNT_ATTR__ATIME
+#define MOUNT_ATTR__ATIME 0x00000070
+#endif
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
+
+struct saved_mount {
+	DetachedMountEntry *entry;
+	const char *why; /* it cannot be saved; NULL: it is */
+};
 
 /* ---- what it is ---- */
 
@@ -33,7 +43,19 @@ struct copy {
 	bool read; /* shall it be attached, to read these? */
 	int mnt_id;
 	struct mountinfo mounts;
+	int root; /* of a directory: opened to be read, without changing access times; -1: it could not be */
 };
+#define NO_COPY(fd) ((struct copy){ .local = (fd), .root = -1 })
+
+static int open_root(int local)
+{
+	struct mount_attr noatime = { .attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME };
+	_cleanup_close_ int fd = open_tree(local, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &noatime, sizeof(noatime)) < 0)
+		return -errno;
+	return open_at(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+}
 
 static int attach_apart(int fd)
 {
@@ -65,6 +87,7 @@ static int make_copy(void *arg)
 		return -errno;
 	if (!copy->read)
 		return 0;
+	copy->root = open_root(copy->local);
 	err = attach_apart(fd);
 	if (!err && statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
 		err = -errno;
@@ -74,9 +97,9 @@ static int make_copy(void *arg)
 	return err ? err : mountinfo_read(&self, &copy->mounts);
 }
 
-static int copy_of(const struct subject *s, struct copy *copy)
+static int copy_of(const struct dump_task *task, struct copy *copy)
 {
-	_cleanup_close_ int ns = open_fmt(s->task->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");
+	_cleanup_close_ int ns = open_fmt(task->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");
 	int result = 0, err = ns < 0 ? ns : ns_run_in(&ns, 1, make_copy, copy, &result);
 
 	return err ? err : result;
@@ -84,9 +107,15 @@ static int copy_of(const struct subject *s, struct copy *copy)
 
 bool detached_is_alive(const struct subject *s)
 {
-	struct copy copy = { .local = s->local };
+	struct copy copy = NO_COPY(s->local);
 
-	return !copy_of(s, &copy);
+	return !copy_of(s->task, &copy);
+}
+
+static void copy_free(struct copy *copy)
+{
+	mountinfo_free(&copy->mounts);
+	cleanup_close(&copy->root);
 }
 
 static bool has_submounts(const struct copy *copy)
@@ -220,6 +249,66 @@ static bool is_certain(const struct dump *dump, const struct subject *s, const s
 	return fd >= 0;
 }
 
+/* ---- a file system of its own ---- */
+
+static bool shows_device_of(const struct mountinfo *mounts, const struct mount_info *is)
+{
+	const struct mount_info *m;
+
+	array_for_each(m, mounts)
+		if (m->dev_major == is->dev_major && m->dev_minor == is->dev_minor)
+			return true;
+	return false;
+}
+
+/* No mount of the tree, or of the namespace of this program, shows it. */
+static int is_own_fs(const struct dump *dump, const struct mount_info *is)
+{
+	_cleanup_mountinfo_ struct mountinfo own = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	int err;
+
+	if (!mnt_saves_unattached(is->fstype) || strcmp(is->root, "/") != 0 || shows_device_of(&dump->mounts, is))
+		return 0;
+	err = proc_open_self(&self);
+	if (!err)
+		err = mountinfo_read(&self, &own);
+	return err ? fail(err, "read the mounts of this program") : !shows_device_of(&own, is);
+}
+
+int detached_note_fs(struct dump *dump, const struct dump_task *task, int fd)
+{
+	struct copy copy = NO_COPY(fd);
+	const struct mount_info *is;
+	int own = 0;
+
+	copy.read = true;
+	if (!copy_of(task, &copy)) {
+		is = mountinfo_find(&copy.mounts, copy.mnt_id);
+		own = is ? is_own_fs(dump, is) : 0;
+		if (own > 0 && hash_put(&dump->saved_fs, kdev_make(is->dev_major, is->dev_minor), 1))
+			own = fail(-ENOMEM, "mounts");
+	}
+	copy_free(&copy);
+	return own;
+}
+
+static int save_fs(struct dump *dump, const struct subject *s, const struct copy *copy, const struct mount_info *is,
+		   struct saved_mount *ret)
+{
+	DetachedMountEntry *entry = ret->entry;
+
+	if (is->master_id)
+		ret->why = "a slave of another mount";
+	else if (copy->root < 0)
+		ret->why = "and it cannot be read without changing access times";
+	if (ret->why)
+		return 0;
+	entry->has_propagation = true;
+	entry->propagation = is->shared_id ? MS_SHARED : MS_PRIVATE;
+	return mnt_save_unattached(dump, s->task, is, copy->root, &entry->fs);
+}
+
 /* ---- saving it with its keeper ---- */
 
 static bool nests_pid_namespaces(struct dump *dump)
@@ -232,65 +321,76 @@ static bool nests_pid_namespaces(struct dump *dump)
 	return n > 1;
 }
 
-/* *ret_why: why it cannot be saved. */
-static int save_mount(struct dump *dump, const struct subject *s, const struct copy *copy, DetachedMountEntry *entry,
-		      const char **ret_why)
+/* A copy of something that is attached. */
+static int save_source(struct dump *dump, const struct subject *s, const struct mount_info *is, struct saved_mount *ret)
 {
-	const struct mount_info *is = mountinfo_find(&copy->mounts, copy->mnt_id);
 	struct source source = { .fd = -1 };
 	struct dump_path path = { .task = s->task, .flags = O_PATH | O_DIRECTORY | O_NOFOLLOW };
-	int err;
+	int err = 0;
 
-	if (!is)
-		*ret_why = "and this kernel does not show what it is";
-	else if (has_submounts(copy))
-		*ret_why = "and others are mounted in it";
-	else if (!attributes_of(is->options, &entry->attributes))
-		*ret_why = "with options that are not supported (idmapped?)";
-	else if (find_source(dump, s, is, &source) < 0)
-		*ret_why = "and no attached mount of its namespace shows the same directory (in the same peer group)";
+	if (find_source(dump, s, is, &source) < 0)
+		ret->why = dump_printf(
+			dump,
+			"of a file system of type %s, and no attached mount of its namespace shows the same directory (in the same peer group)",
+			is->fstype);
 	else if (!is_certain(dump, s, &source))
-		*ret_why =
+		ret->why =
 			"and others than root could put another directory in the place of the one that it is a copy of";
-	if (*ret_why) {
-		if (source.fd >= 0)
-			close(source.fd);
-		return 0;
-	}
 	path.local = source.fd;
 	path.link = source.path;
-	err = dump->path_file_id(dump, &path, &entry->source_id);
-	close(source.fd);
-	entry->has_propagation = source.propagation != 0;
-	entry->propagation = (uint32_t)source.propagation;
+	if (!ret->why)
+		err = dump->path_file_id(dump, &path, &ret->entry->source_id);
+	if (source.fd >= 0)
+		close(source.fd);
+	ret->entry->has_source_id = true;
+	ret->entry->has_propagation = source.propagation != 0;
+	ret->entry->propagation = (uint32_t)source.propagation;
 	return err;
+}
+
+static int save_mount(struct dump *dump, const struct subject *s, const struct copy *copy, struct saved_mount *ret)
+{
+	const struct mount_info *is = mountinfo_find(&copy->mounts, copy->mnt_id);
+	int own = 0;
+
+	if (!is)
+		ret->why = "and this kernel does not show what it is";
+	else if (has_submounts(copy))
+		ret->why = "and others are mounted in it";
+	else if (!attributes_of(is->options, &ret->entry->attributes))
+		ret->why = "with options that are not supported (idmapped?)";
+	else
+		own = is_own_fs(dump, is);
+	if (ret->why || own < 0)
+		return ret->why ? 0 : own;
+	return own ? save_fs(dump, s, copy, is, ret) : save_source(dump, s, is, ret);
 }
 
 int detached_save(struct dump *dump, const struct subject *s, DetachedMountEntry **ret)
 {
-	DetachedMountEntry *entry = dump_alloc(dump, sizeof(*entry));
-	struct copy copy = { .local = s->local, .read = true };
-	const char *why = NULL;
+	struct saved_mount saved = { .entry = dump_alloc(dump, sizeof(*saved.entry)) };
+	struct copy copy = NO_COPY(s->local);
 	int err;
 
-	if (!entry)
+	if (!saved.entry)
 		return fail(-ENOMEM, "mounts");
-	detached_mount_entry__init(entry);
-	err = copy_of(s, &copy);
+	detached_mount_entry__init(saved.entry);
+	copy.read = true;
+	err = copy_of(s->task, &copy);
 	if (s->task->ns[NS_MNT] != dump_task_of(dump->tree.root)->ns[NS_MNT])
-		why = "in another mount namespace than that of the first process";
+		saved.why = "in another mount namespace than that of the first process";
 	else if (nests_pid_namespaces(dump))
-		why = "in a tree with nested pid namespaces";
+		saved.why = "in a tree with nested pid namespaces";
 	else if (err)
-		why = "and cannot be copied";
+		saved.why = "and cannot be copied";
 	else
-		err = save_mount(dump, s, &copy, entry, &why);
-	mountinfo_free(&copy.mounts);
-	*ret = entry;
-	if (!why)
+		err = save_mount(dump, s, &copy, &saved);
+	copy_free(&copy);
+	*ret = saved.entry;
+	if (!saved.why)
 		return err;
 	dump_blocker(dump, s->task, s->fd,
-		     "%s " ROOT_ATTACHED_NOWHERE ", %s: that is not supported; attach it, or close it%s", s->link, why,
-		     regular_external_hint(dump, s));
+		     "%s " ROOT_ATTACHED_NOWHERE ", %s: that is not supported; attach it, or close it%s", s->link,
+		     saved.why, regular_external_hint(dump, s));
 	return 0;
 }

@@ -18,6 +18,8 @@ int mount_ns_owner(const struct dump *dump, const struct ns *ns, int *ret_fd);
 int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
 int content_load(struct restore *r, const struct ns *ns, struct mount *mount);
 int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd);
+/* Of one that is attached nowhere: the only mount of its file system. */
+int content_fill_unattached(struct restore *r, const struct mount *mount, int dir_fd);
 
 /* The same of what a mount shows that has no name any more: into, or out of, an empty directory; a file is FS_ARCHIVE_FILE in it. */
 int content_save_removed(struct dump *dump, const struct ns *ns, struct mount *mount, int fd);

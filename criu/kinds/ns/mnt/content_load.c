@@ -161,6 +161,12 @@ int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, in
 	return load_into(r, mount->fs->data, find_extras(ns, mount->fs), dir_fd);
 }
 
+int content_fill_unattached(struct restore *r, const struct mount *mount, int dir_fd)
+{
+	LOG_SCOPE("mount %s", mount->entry->mountpoint);
+	return load_into(r, mount->fs->data, mount, dir_fd);
+}
+
 int content_fill_removed(struct restore *r, const struct mount *mount, int dir_fd)
 {
 	const struct content_image image = { IMAGE_MNT_REMOVED, mount->entry->removed_id };

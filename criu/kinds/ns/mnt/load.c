@@ -213,8 +213,7 @@ static int check_one(struct restore *r, struct mount *mount)
 	return err;
 }
 
-/* SELinux labels all files of a file system that has such an option. */
-static int check_labels(struct restore *r, struct mount *mount)
+int mount_check_labels(struct restore *r, struct mount *mount)
 {
 	_cleanup_free_ char *context = mount_option_value(mount->entry->options, "context");
 
@@ -242,7 +241,7 @@ int mounts_check(struct restore *r)
 			continue;
 		err = check_made(r, mount->of->ns, mount);
 		if (!err && mount->fs->type)
-			err = check_labels(r, mount);
+			err = mount_check_labels(r, mount);
 		if (!err && !mount->fs->origins)
 			err = mount_load_shown(r, mount);
 	}

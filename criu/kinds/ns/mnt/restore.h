@@ -20,6 +20,8 @@ struct mount_restore *mount_restore_data(struct restore *r);
 int mounts_load(struct restore *r, struct ns *ns);
 /* Checks those of all namespaces together. */
 int mounts_check(struct restore *r);
+/* SELinux labels all files of a file system that has such an option. */
+int mount_check_labels(struct restore *r, struct mount *mount);
 
 /* visit.c: changes of mounts that are attached are made by a process in their namespace. */
 struct mount_visit {
