@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Mounts that are attached nowhere: open_tree(2), fsmount(2). One lives as long as the description that those calls return, its
- * keeper, and is saved with that (detached_save.c), if it is a copy of a directory that an attached mount of the same namespace shows: a
- * restore copies that again (detached_make.c); or if it shows a file system in memory that no attached mount does. Other files on it have its id and a path in it. What it shows can only be seen by a copy of
- * it that is attached, in a mount namespace of ours: that takes Linux 6.15.
+ * keeper, and is saved with that (detached_save.c), if it is a copy of a directory or file that an attached mount of the same namespace
+ * shows: a restore copies that again (detached_make.c); or if it shows a file system in memory that no attached mount does. Other files
+ * on it have its id and a path in it. What it shows can only be seen by a copy of it that is attached, in a mount namespace of ours: that
+ * takes Linux 6.15.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,11 +57,11 @@ struct detached {
 /* The descriptors of openat(fd, "", O_PATH) look the same. */
 static bool may_keep(unsigned flags, const struct stat *st, const char *link, const struct statx *sx)
 {
-	return (flags & ~(unsigned)O_CLOEXEC) == O_PATH && S_ISDIR(st->st_mode) && !strcmp(link, "/") &&
-	       sx->stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	return (flags & ~(unsigned)O_CLOEXEC) == O_PATH && (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode)) &&
+	       !strcmp(link, "/") && sx->stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-/* Of a descriptor that is not known yet: itself, if it may be the keeper; -1: it is not. */
+/* Of a descriptor that is not known yet: itself, if it may be the keeper; -ENOENT: it is not. */
 static int open_keeper_at(const struct dump *dump, const struct dump_task *task, int number, int mnt_id)
 {
 	_cleanup_fdinfo_ struct fdinfo info = { 0 };
@@ -71,13 +72,13 @@ static int open_keeper_at(const struct dump *dump, const struct dump_task *task,
 
 	snprintf(path, sizeof(path), "fd/%d", number);
 	if (read_link(task->proc.dir, path, link, sizeof(link)) != 1 || fdinfo_read(&task->proc, number, &info))
-		return -1;
+		return -ENOENT;
 	fd = open_at(task->proc.dir, path, O_PATH, 0);
 	if (fd < 0 || fstat(fd, &st) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ||
 	    (int)sx.stx_mnt_id != mnt_id || !may_keep(info.flags, &st, link, &sx))
-		return -1;
+		return -ENOENT;
 	regular_external_name(fd, &st, name, sizeof(name));
-	return external_is_given(dump->opts, name) ? -1 : steal_fd(&fd);
+	return external_is_given(dump->opts, name) ? -ENOENT : steal_fd(&fd);
 }
 
 /* The first descriptor of the tree that may be. */
@@ -293,6 +294,14 @@ static void refuse_unkept(struct dump *dump, const struct detached *d)
 			file->link, file->hint);
 }
 
+/* Of a mount whose root may be a file. */
+static int stat_on(const struct path_roots *root, const char *link, struct stat *ret)
+{
+	if (!strcmp(link, "/"))
+		return fstat(root->root, ret);
+	return path_stat(root, PATH_ROOT_MOUNT, link, false, ret);
+}
+
 /* What has been moved out of the copied directory is shown as its root; what is hidden or replaced has its old name. */
 static int check_names(struct dump *dump, const struct detached *d)
 {
@@ -303,8 +312,7 @@ static int check_names(struct dump *dump, const struct detached *d)
 	if (fd < 0)
 		return dump_is_check(dump) ? 0 : fail(fd, "open a mount that is attached nowhere");
 	for (const struct noted *file = d->files; file; file = file->next)
-		if (path_stat(&roots, PATH_ROOT_MOUNT, file->link, false, &st) || st.st_dev != file->dev ||
-		    st.st_ino != file->ino)
+		if (stat_on(&roots, file->link, &st) || st.st_dev != file->dev || st.st_ino != file->ino)
 			dump_blocker(
 				dump, file->task, file->fd,
 				"%s is on a mount that is attached nowhere, and not found there by that name: that is not supported; close it%s",

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kernel/mountinfo.h"
@@ -194,11 +195,23 @@ int detached_make(struct restore *r, const struct restore_task *task)
 	return err;
 }
 
-int detached_open(struct restore *r, const RegFileEntry *reg)
+int detached_root(struct restore *r, const RegFileEntry *reg)
 {
 	const struct regular_restore *data = *restore_kind_data(r, &regular_kind);
 	const struct made_mount *made = record_find(&data->detached, 0, (uint64_t)reg->mnt_id);
-	int fd = made && made->fd >= 0 ? dup_fd_above(made->fd, 0) : -EBADF;
+
+	return made ? made->fd : -1;
+}
+
+bool detached_is_file(struct restore *r, const RegFileEntry *reg)
+{
+	return !strcmp(reg->name, "/") && reg->has_mode && S_ISREG(reg->mode) &&
+	       detached_has(*restore_kind_data(r, &regular_kind), reg);
+}
+
+int detached_open(struct restore *r, const RegFileEntry *reg)
+{
+	int root = detached_root(r, reg), fd = root >= 0 ? dup_fd_above(root, 0) : -EBADF;
 
 	return fd < 0 ? fail(fd, "mount %d, which is attached nowhere", reg->mnt_id) : fd;
 }

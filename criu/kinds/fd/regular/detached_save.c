@@ -57,18 +57,38 @@ static int open_root(int local)
 	return open_at(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 }
 
+/* A file can only be attached to another one, of a new file system. */
+static int attach_file(int fd, int root)
+{
+	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -1, file = -1;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (mount < 0 || move_mount(mount, "", root, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -errno;
+	file = open_at(mount, "file", O_CREAT | O_RDONLY | O_CLOEXEC, 0600);
+	if (file < 0)
+		return file;
+	return move_mount(fd, "", file, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
 static int attach_apart(int fd)
 {
 	struct mount_attr apart = { .propagation = MS_PRIVATE };
 	_cleanup_close_ int root = -1;
+	struct stat st;
 
 	if (unshare(CLONE_NEWNS) < 0)
 		return -errno;
 	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of this process */
 	if (root < 0)
 		return root;
-	if (mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &apart, sizeof(apart)) < 0 ||
-	    move_mount(fd, "", root, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (fstat(fd, &st) < 0 || mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &apart, sizeof(apart)) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return attach_file(fd, root);
+	if (move_mount(fd, "", root, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return -errno;
 	return 0;
 }
@@ -192,11 +212,16 @@ static char *path_through(struct dump *dump, const struct mount_info *mount, con
 	return dump_printf(dump, "%s%s%s", point, rest, *point || *rest ? "" : "/");
 }
 
-/* An O_PATH descriptor of it, if it is the directory @s, and on that mount; or -errno. */
+static int path_flags(const struct subject *s)
+{
+	return O_PATH | O_NOFOLLOW | (S_ISDIR(s->st.st_mode) ? O_DIRECTORY : 0);
+}
+
+/* An O_PATH descriptor of it, if it is the directory or file @s, and on that mount; or -errno. */
 static int open_through(const struct dump *dump, const struct subject *s, const struct mount_info *mount,
 			const char *path)
 {
-	_cleanup_close_ int fd = path_open(&dump->roots, mount->mnt_id, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	_cleanup_close_ int fd = path_open(&dump->roots, mount->mnt_id, path, (unsigned)path_flags(s));
 	struct statx sx;
 	struct stat st;
 
@@ -325,17 +350,16 @@ static bool nests_pid_namespaces(struct dump *dump)
 static int save_source(struct dump *dump, const struct subject *s, const struct mount_info *is, struct saved_mount *ret)
 {
 	struct source source = { .fd = -1 };
-	struct dump_path path = { .task = s->task, .flags = O_PATH | O_DIRECTORY | O_NOFOLLOW };
+	struct dump_path path = { .task = s->task, .flags = (unsigned)path_flags(s) };
 	int err = 0;
 
 	if (find_source(dump, s, is, &source) < 0)
 		ret->why = dump_printf(
 			dump,
-			"of a file system of type %s, and no attached mount of its namespace shows the same directory (in the same peer group)",
+			"of a file system of type %s, and no attached mount of its namespace shows the same file or directory (in the same peer group)",
 			is->fstype);
 	else if (!is_certain(dump, s, &source))
-		ret->why =
-			"and others than root could put another directory in the place of the one that it is a copy of";
+		ret->why = "and others than root could put another one in the place of the one that it is a copy of";
 	path.local = source.fd;
 	path.link = source.path;
 	if (!ret->why)

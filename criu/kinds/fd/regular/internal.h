@@ -263,6 +263,10 @@ int detached_link(struct restore *r);
 int detached_make(struct restore *r, const struct restore_task *task);
 /* A descriptor that keeps the mount, or -errno. */
 int detached_open(struct restore *r, const RegFileEntry *reg);
+/* The mount itself, where it is made; -1: it is not. */
+int detached_root(struct restore *r, const RegFileEntry *reg);
+/* Is it that whose root is this file? Then no path leads to it. */
+bool detached_is_file(struct restore *r, const RegFileEntry *reg);
 /* Is it a path in such a mount? */
 bool detached_has(const struct regular_restore *data, const RegFileEntry *reg);
 

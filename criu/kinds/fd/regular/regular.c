@@ -348,6 +348,19 @@ static int fail_remap(const struct restore *r, const struct remap *remap, int er
 		    remap->reg->name, to->openers[0]->fsuid, remap->to->name);
 }
 
+/* The file that is the root of a mount. */
+static int open_detached(struct restore *r, const RegFileEntry *reg, unsigned flags, int may)
+{
+	const struct remap root = { .reg = reg, .fd = detached_root(r, reg) };
+	_cleanup_close_ int fd = open_remap(r, &root, flags, may);
+	int err;
+
+	if (fd < 0)
+		return fail_remap(r, &root, fd);
+	err = regular_check_content(r, reg, fd);
+	return err ? err : steal_fd(&fd);
+}
+
 static int regular_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct regular *st = state;
@@ -376,7 +389,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 		if (fd < 0)
 			return fail_remap(r, st->remap, fd);
 	} else {
-		fd = open_named(r, reg, flags, may);
+		fd = detached_is_file(r, reg) ? open_detached(r, reg, flags, may) : open_named(r, reg, flags, may);
 		if (fd < 0)
 			return fd;
 	}
