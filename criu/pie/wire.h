@@ -245,8 +245,11 @@ struct wire_creds {
 	uint64_t groups; /* uint32_t[nr_groups] */
 	uint32_t last_cap; /* of this kernel */
 	uint32_t no_new_privs;
-	uint32_t has_ids; /* ids and groups are set already: not all have a number in the user namespace of the task */
-	uint32_t pad;
+	/*
+	 * @nested: ids of -1 stay as they are, as they may have no number in the user namespace of the task; others are set without a
+	 * comparison, as those without a number all look the same.
+	 */
+	uint32_t nested, has_groups;
 };
 
 /* A struct sock_fprog as passed to seccomp(2); @flags is in its padding. */

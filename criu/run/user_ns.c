@@ -9,8 +9,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "kernel/ns_run.h"
 #include "util/log.h"
+
+/* No process has it: setresuid(2) takes it for "as it is". */
+#define NO_ID ((uint32_t)-1)
 
 const struct user_ns *user_ns_of(const struct ns *ns)
 {
@@ -89,6 +93,33 @@ bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *r
 		return true;
 	}
 	return false;
+}
+
+static uint32_t number_inside(UidGidExtent *const *map, size_t n, uint32_t outer)
+{
+	for (size_t i = 0; i < n; i++)
+		if (outer - map[i]->lower_first < map[i]->count)
+			return map[i]->first + (outer - map[i]->lower_first);
+	return NO_ID;
+}
+
+uint32_t restore_id_inside(const struct restore *r, const struct restore_task *rt, bool group, uint32_t id)
+{
+	const struct ns *chain[USER_NS_DEPTH], *ns = rt->ns[NS_USER], *tree = restore_user_ns(r);
+	size_t n = 0;
+
+	for (; ns && ns != tree; ns = ns->owner) {
+		/* Images of which link (kinds/ns/user) has not yet seen that they are wrong. */
+		if (n == ARRAY_SIZE(chain) || !user_ns_of(ns))
+			return NO_ID;
+		chain[n++] = ns;
+	}
+	while (n && id != NO_ID) {
+		const UsernsEntry *e = user_ns_of(chain[--n])->record;
+
+		id = group ? number_inside(e->gid_map, e->n_gid_map, id) : number_inside(e->uid_map, e->n_uid_map, id);
+	}
+	return id;
 }
 
 uint32_t restore_uid_here(const struct restore *r, uint32_t uid)

@@ -46,6 +46,11 @@ unsigned restore_settable_levels(const struct restore *r, const struct restore_t
 int restore_need_early(const struct restore *r, struct restore_thread *thread);
 /* Is the id @inner mapped? *ret_outer (optional): to which number outside. */
 bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *ret_outer);
+/*
+ * The number that the user (or @group) @id of the tree has in the user namespace of the task, which is nested in that of the root;
+ * -1: none.
+ */
+uint32_t restore_id_inside(const struct restore *r, const struct restore_task *rt, bool group, uint32_t id);
 /* The number of the user @uid of the tree in this process: in the tool, that outside of the tree's user namespace. */
 uint32_t restore_uid_here(const struct restore *r, uint32_t uid);
 /* May its processes set their groups? */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Processes in another user namespace than the root of the tree, in a state that cannot be restored: with a thread that is another
- * user, or that a descriptor refers to, with directories or memory that they share, with a mount namespace, besides another one, where users have other numbers.
- * test: refused="(?s)its thread [0-9]+ is another user.*shares its directories.*shares its memory.*its mnt namespace belongs to .*other numbers.*refers to a thread of process"
+ * user without a number there, or that a descriptor refers to, with directories or memory that they share, with a mount namespace, besides another one, where users have other numbers.
+ * test: refused="(?s)its thread [0-9]+ is user 300, which is not mapped there.*shares its directories.*shares its memory.*its mnt namespace belongs to .*other numbers.*refers to a thread of process"
  */
 #include "checkpoint.h"
 #include <pthread.h>
@@ -28,11 +28,10 @@ static void *wait_for_ever(void *arg)
 static int steps[2];
 static int owned[2];
 
-static void *another_user(void *arg)
+static void *stays_unmapped(void *arg)
 {
 	struct f_owner_ex owner = { .type = F_OWNER_TID, .pid = (pid_t)syscall(SYS_gettid) };
 
-	need(!syscall(SYS_setresuid, 7, 7, 7), "user: %m");
 	need(!fcntl(owned[0], F_SETOWN_EX, &owner), "F_SETOWN_EX");
 	need(write(steps[1], "x", 1) == 1, "pipe");
 	return wait_for_ever(arg);
@@ -43,12 +42,14 @@ static int threads(void *arg)
 	pthread_t thread;
 	char c;
 
+	need(!syscall(SYS_setresuid, 300, 300, 300), "user: %m");
 	enter(0);
 	need(!prctl(PR_SET_DUMPABLE, 1), "dumpable");
 	task_ready("entered");
 	need(read(steps[0], &c, 1) == 1, "pipe");
-	need(!pthread_create(&thread, NULL, another_user, NULL), "thread");
+	need(!pthread_create(&thread, NULL, stays_unmapped, NULL), "thread");
 	need(read(steps[0], &c, 1) == 1, "pipe");
+	need(!syscall(SYS_setresuid, 7, 7, 7), "user: %m");
 	checkpoint_task("threads", 0);
 	return 0;
 }

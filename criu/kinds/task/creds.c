@@ -22,6 +22,8 @@ enum {
 
 /* Securebits that need no capability: the one set by PR_SET_KEEPCAPS. */
 #define KEEP_CAPS_BIT BIT(4)
+/* No process has it: setresuid(2) takes it for "as it is". */
+#define NO_ID ((uint32_t)-1)
 
 /* ---- dump ---- */
 
@@ -159,6 +161,69 @@ static int check_inside(const struct user_ns *user, pid_t tid, const CredsEntry 
 	return gid == (uint32_t)-1 ? 0 : core_refuse(tid, "creds.groups: %u is not mapped in its user namespace", gid);
 }
 
+enum { REAL, EFFECTIVE, SAVED, FILES, IDS };
+
+static void ids_of(const CredsEntry *e, bool group, uint32_t to[IDS])
+{
+	to[REAL] = group ? e->gid : e->uid;
+	to[EFFECTIVE] = group ? e->egid : e->euid;
+	to[SAVED] = group ? e->sgid : e->suid;
+	to[FILES] = group ? e->fsgid : e->fsuid;
+}
+
+/*
+ * A thread of a task in a nested user namespace is created there, with the ids of the first one, which may have no number there:
+ * what it has in common with that stays as it is (-1), others need a number. setresuid(2) and setresgid(2), called if one of the first
+ * three changes, also set the one for files to the effective one.
+ */
+static bool ids_inside(const struct restore *r, const struct restore_task *task, bool group, const CredsEntry *e,
+		       uint32_t to[IDS])
+{
+	uint32_t ids[IDS], first[IDS];
+
+	ids_of(e, group, ids);
+	ids_of(task->core->thread_core->creds, group, first);
+	const bool same = !memcmp(ids, first, sizeof(first)), moves = memcmp(ids, first, FILES * sizeof(first[0]));
+
+	for (int i = 0; i < IDS; i++) {
+		const bool stays =
+			same || (i == FILES ? moves && ids[FILES] == ids[EFFECTIVE] : ids[i] == first[i]);
+
+		to[i] = stays ? NO_ID : restore_id_inside(r, task, group, ids[i]);
+		if (!stays && to[i] == NO_ID)
+			return false;
+	}
+	return true;
+}
+
+static bool same_groups(const CredsEntry *a, const CredsEntry *b)
+{
+	return a->n_groups == b->n_groups &&
+	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)));
+}
+
+static int check_nested(const struct restore *r, const struct restore_task *task, pid_t tid, const CredsEntry *e)
+{
+	const CredsEntry *first = task->core->thread_core->creds;
+	uint32_t to[IDS];
+
+	for (int group = 0; group < 2; group++)
+		if (!ids_inside(r, task, group, e, to))
+			return core_refuse(
+				tid, "creds: a %s id, other than that of its process, is not mapped in its user namespace",
+				group ? "group" : "user");
+	if (same_groups(e, first))
+		return 0;
+	if (!user_ns_sets_groups(user_ns_of(task->ns[NS_USER])))
+		return core_refuse(
+			tid,
+			"creds.groups differ from those of its process, and setgroups(2) is denied in its user namespace");
+	for (size_t i = 0; i < e->n_groups; i++)
+		if (restore_id_inside(r, task, true, e->groups[i]) == NO_ID)
+			return core_refuse(tid, "creds.groups: %u is not mapped in its user namespace", e->groups[i]);
+	return 0;
+}
+
 static int check_no_new_privs(pid_t tid, const struct fresh_child *own, const CredsEntry *e)
 {
 	if (!own->no_new_privs || e->no_new_privs)
@@ -236,6 +301,8 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 			      check_inside(user_ns_of(restore_user_ns(r)), tid, e);
 	else if (!err)
 		err = check_rights(r, task, tid, e);
+	if (!err && thread != &task->threads[0] && restore_is_nested_in_user_ns(r, task))
+		err = check_nested(r, task, tid, e);
 	return err;
 }
 
@@ -305,6 +372,36 @@ static size_t creds_wire_size(struct restore *r, const struct restore_task *task
 	return size;
 }
 
+static void put_ids(const uint32_t uids[IDS], const uint32_t gids[IDS], struct wire_creds *w)
+{
+	w->uid = uids[REAL];
+	w->euid = uids[EFFECTIVE];
+	w->suid = uids[SAVED];
+	w->fsuid = uids[FILES];
+	w->gid = gids[REAL];
+	w->egid = gids[EFFECTIVE];
+	w->sgid = gids[SAVED];
+	w->fsgid = gids[FILES];
+}
+
+static void put_users(const struct restore *r, const struct restore_task *task, const CredsEntry *e,
+		      struct wire_creds *w)
+{
+	uint32_t uids[IDS], gids[IDS];
+
+	w->nested = restore_is_nested_in_user_ns(r, task);
+	w->has_groups = w->nested && same_groups(e, task->core->thread_core->creds);
+	if (w->nested) {
+		/* Load has seen that they can be set. */
+		ids_inside(r, task, false, e, uids);
+		ids_inside(r, task, true, e, gids);
+	} else {
+		ids_of(e, false, uids);
+		ids_of(e, true, gids);
+	}
+	put_ids(uids, gids, w);
+}
+
 static int creds_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
 				  struct wire_thread *wire)
 {
@@ -312,17 +409,8 @@ static int creds_hand_over_thread(struct restore *r, struct restore_task *task, 
 	struct wire_task *wire_task = (struct wire_task *)(uintptr_t)wire->task;
 	struct wire_creds *w = &wire->creds;
 
-	*w = (struct wire_creds){ .uid = e->uid,
-				  .euid = e->euid,
-				  .suid = e->suid,
-				  .fsuid = e->fsuid,
-				  .gid = e->gid,
-				  .egid = e->egid,
-				  .sgid = e->sgid,
-				  .fsgid = e->fsgid,
-				  .securebits = e->secbits,
-				  .no_new_privs = e->has_no_new_privs && e->no_new_privs };
-	w->has_ids = restore_is_nested_in_user_ns(r, task);
+	*w = (struct wire_creds){ .securebits = e->secbits, .no_new_privs = e->has_no_new_privs && e->no_new_privs };
+	put_users(r, task, e, w);
 	put_caps(e->cap_inh, e->n_cap_inh, w->cap_inh);
 	put_caps(e->cap_prm, e->n_cap_prm, w->cap_prm);
 	put_caps(e->cap_eff, e->n_cap_eff, w->cap_eff);
@@ -335,12 +423,13 @@ static int creds_hand_over_thread(struct restore *r, struct restore_task *task, 
 	if (err)
 		return err;
 	w->nr_groups = (uint32_t)e->n_groups;
-	if (!e->n_groups)
+	if (!e->n_groups || w->has_groups)
 		return 0;
 	uint32_t *groups = wire_alloc(wire_task, e->n_groups * sizeof(*groups));
 	if (!groups)
 		return no_memory("groups");
-	memcpy(groups, e->groups, e->n_groups * sizeof(*groups));
+	for (size_t i = 0; i < e->n_groups; i++)
+		groups[i] = w->nested ? restore_id_inside(r, task, true, e->groups[i]) : e->groups[i];
 	w->groups = (uint64_t)(uintptr_t)groups;
 	return 0;
 }

@@ -83,10 +83,17 @@ static long set_groups(const struct wire_creds *c)
 {
 	uint32_t now[GROUPS_COMPARED];
 
-	long n = sys_getgroups(GROUPS_COMPARED, now);
+	long n = c->nested ? -1 : sys_getgroups(GROUPS_COMPARED, now);
 	if (n == (long)c->nr_groups && !memcmp(now, (void *)c->groups, (size_t)n * sizeof(now[0])))
 		return 0;
 	return sys_setgroups(c->nr_groups, (const gid_t *)c->groups);
+}
+
+enum { UNCHANGED = 0xffffffffu };
+
+static bool differs(uint32_t now, uint32_t want)
+{
+	return want != UNCHANGED && now != want;
 }
 
 static bool ids_differ(const struct wire_creds *c)
@@ -96,24 +103,41 @@ static bool ids_differ(const struct wire_creds *c)
 	sys_getresuid(&r, &e, &s);
 	sys_getresgid(&gr, &ge, &gs);
 	/* An id that is always refused: returns the current one without a change. */
-	return r != c->uid || e != c->euid || s != c->suid || gr != c->gid || ge != c->egid || gs != c->sgid ||
-	       (uint32_t)sys_setfsuid((uid_t)-1) != c->fsuid || (uint32_t)sys_setfsgid((gid_t)-1) != c->fsgid;
+	return differs(r, c->uid) || differs(e, c->euid) || differs(s, c->suid) || differs(gr, c->gid) ||
+	       differs(ge, c->egid) || differs(gs, c->sgid) || differs((uint32_t)sys_setfsuid((uid_t)-1), c->fsuid) ||
+	       differs((uint32_t)sys_setfsgid((gid_t)-1), c->fsgid);
+}
+
+static bool users_stay(const struct wire_creds *c)
+{
+	return (c->uid & c->euid & c->suid) == UNCHANGED;
+}
+
+static bool groups_stay(const struct wire_creds *c)
+{
+	return (c->gid & c->egid & c->sgid) == UNCHANGED;
+}
+
+static bool changes_ids(const struct wire_creds *c)
+{
+	return c->nested ? !users_stay(c) || !groups_stay(c) || (c->fsuid & c->fsgid) != UNCHANGED : ids_differ(c);
 }
 
 static long set_ids(const struct wire_creds *c)
 {
 	struct caps now, caps;
 
-	if (!ids_differ(c))
+	if (!changes_ids(c))
 		return 0;
 	long bits = sys_prctl(GET_SECUREBITS, 0, 0, 0, 0);
 	if (!(bits & NO_SETUID_FIXUP) && sys_prctl(SET_SECUREBITS, (unsigned long)bits | NO_SETUID_FIXUP, 0, 0, 0) < 0)
 		sys_prctl(SET_KEEPCAPS, 1, 0, 0, 0);
-	long err = sys_setresgid(c->gid, c->egid, c->sgid);
+	/* They change the id for files, too. */
+	long err = groups_stay(c) ? 0 : sys_setresgid(c->gid, c->egid, c->sgid);
 	if (err < 0)
 		return err;
 	sys_setfsgid(c->fsgid);
-	err = sys_setresuid(c->uid, c->euid, c->suid);
+	err = users_stay(c) ? 0 : sys_setresuid(c->uid, c->euid, c->suid);
 	if (err < 0)
 		return err;
 	sys_setfsuid(c->fsuid);
@@ -246,10 +270,10 @@ int restore_creds(struct wire_thread *thread)
 
 	if (thread->inherited & INHERITED_CREDS)
 		return set_profile(thread);
-	long err = c->has_ids ? 0 : set_groups(c);
+	long err = c->has_groups ? 0 : set_groups(c);
 	if (err < 0)
 		return restorer_fail(task, err, "set the groups");
-	err = c->has_ids ? 0 : set_ids(c);
+	err = set_ids(c);
 	if (err < 0)
 		return restorer_fail_nr(task, err, "become the user", c->uid);
 	err = get_caps(&now);

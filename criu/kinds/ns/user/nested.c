@@ -58,23 +58,61 @@ static void check_sharing(struct dump *dump, const struct dump_task *task)
 	}
 }
 
-/* They are created with those of the first one, which may have no number inside. */
-static void check_threads(struct dump *dump, const struct dump_task *task)
+/* The first of the ids that is neither that of the first thread nor mapped; NULL: there is none. */
+static const uint32_t *find_unmapped(const struct id_map *map, const uint32_t *ids, const uint32_t *first)
 {
-	const struct proc_status *first = &task->threads[0].status;
+	const bool moves = memcmp(ids, first, PROC_FS * sizeof(*ids));
 
-	for (size_t i = 1; i < task->nr_threads; i++) {
-		const struct proc_status *st = &task->threads[i].status;
+	if (!moves && ids[PROC_FS] == first[PROC_FS])
+		return NULL;
+	for (int i = PROC_REAL; i <= PROC_FS; i++) {
+		/* That for files is set by a change of the effective one: kinds/task/creds.c, of a restore. */
+		bool stays = i == PROC_FS ? moves && ids[PROC_FS] == ids[PROC_EFFECTIVE] : ids[i] == first[i];
 
-		if (!memcmp(st->uid, first->uid, sizeof(st->uid)) && !memcmp(st->gid, first->gid, sizeof(st->gid)) &&
-		    st->groups.n == first->groups.n &&
-		    (!st->groups.n || !memcmp(st->groups.v, first->groups.v, st->groups.n * sizeof(st->groups.v[0]))))
-			continue;
+		if (!stays && !id_map_has(map, ids[i]))
+			return &ids[i];
+	}
+	return NULL;
+}
+
+static bool same_groups(const struct proc_status *a, const struct proc_status *b)
+{
+	return a->groups.n == b->groups.n &&
+	       (!a->groups.n || !memcmp(a->groups.v, b->groups.v, a->groups.n * sizeof(a->groups.v[0])));
+}
+
+static const char *why_not_groups(const struct user_saved *user, const struct proc_status *st)
+{
+	if (!user->sets_groups || !user->gids.ranges.n)
+		return "where setgroups(2) is denied";
+	for (size_t i = 0; i < st->groups.n; i++)
+		if (!id_map_has(&user->gids, st->groups.v[i]))
+			return "where not all of them are mapped";
+	return NULL;
+}
+
+/*
+ * They are created in the user namespace, with the ids and groups of the first one, which may have no number there; with others, they
+ * take on those that have one.
+ */
+static void check_thread(struct dump *dump, const struct dump_task *task, const struct dump_thread *thread)
+{
+	const struct proc_status *first = &task->threads[0].status, *st = &thread->status;
+	const struct user_saved *user = task->ns[NS_USER]->data;
+	const uint32_t *uid = find_unmapped(&user->uids, st->uid, first->uid),
+		       *gid = find_unmapped(&user->gids, st->gid, first->gid);
+	const char *why = same_groups(st, first) ? NULL : why_not_groups(user, st);
+
+	if (uid || gid)
 		dump_blocker(
 			dump, task, -1,
-			"lives in another user namespace than the root of the tree, and its thread %d is another user, or in other groups, than its first one: that is not supported",
-			task->threads[i].id.tid);
-	}
+			"lives in another user namespace than the root of the tree, and its thread %d is %s %u, which is not mapped there, and other than its first one: that is not supported",
+			thread->id.tid, uid ? "user" : "group", uid ? *uid : *gid);
+	if (why)
+		dump_blocker(
+			dump, task, -1,
+			"lives in another user namespace than the root of the tree, and its thread %d is in other groups than its first one, %s: that is not supported",
+			thread->id.tid, why);
 }
 
 void user_check_nested(struct dump *dump, const struct dump_task *task, const struct ns *tree)
@@ -99,7 +137,9 @@ void user_check_nested(struct dump *dump, const struct dump_task *task, const st
 		dump_blocker(
 			dump, task, -1,
 			"has threads, and lives in another user namespace than the root of the tree: their tids cannot be restored, as /proc/sys/kernel/ns_last_pid cannot be written here (CONFIG_CHECKPOINT_RESTORE): that is not supported");
-	check_threads(dump, task);
+	/* Unread: a check, and the process has exited. */
+	for (size_t i = 1; user->data && i < task->nr_threads; i++)
+		check_thread(dump, task, &task->threads[i]);
 	check_sharing(dump, task);
 }
 
@@ -204,23 +244,6 @@ static int check_parents(const struct restore *r, const struct ns *user, pid_t p
 	return 0;
 }
 
-static bool has_ids_of(const CredsEntry *a, const CredsEntry *b)
-{
-	return a->uid == b->uid && a->euid == b->euid && a->suid == b->suid && a->fsuid == b->fsuid &&
-	       a->gid == b->gid && a->egid == b->egid && a->sgid == b->sgid && a->fsgid == b->fsgid &&
-	       a->n_groups == b->n_groups &&
-	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)));
-}
-
-/* They are created when the process has entered its user namespace, where it cannot take on ids from outside. */
-static const char *why_not_threads(const struct restore_task *rt)
-{
-	for (size_t i = 1; i < rt->nr_threads; i++)
-		if (!has_ids_of(rt->threads[i].core->thread_core->creds, rt->core->thread_core->creds))
-			return "lived in another user namespace than the root of the tree, and had threads of other users or groups";
-	return NULL;
-}
-
 int user_link_nested(struct restore *r, const struct restore_task *rt)
 {
 	const char *what = NULL;
@@ -229,8 +252,6 @@ int user_link_nested(struct restore *r, const struct restore_task *rt)
 		what = "lived in another user namespace than the root of the tree, whose own does not own its pid namespace";
 	else if (!rt->fs_owner || !rt->mm_owner || restore_is_vm_peer(rt))
 		what = "lived in another user namespace than the root of the tree, and shared its directories or memory";
-	else
-		what = why_not_threads(rt);
 	return what ? fail(-EOPNOTSUPP, "process %d %s: that is not supported", rt->t.pid, what) :
 		      check_parents(r, rt->ns[NS_USER], rt->t.pid);
 }
