@@ -28,12 +28,12 @@ static int save_inside(struct dump *dump, const struct run_kind *kind, struct ns
 	const struct dump_task *member = dump_task_of(ns->member);
 	_cleanup_close_ int fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/%s", ns_type_name(ns->type));
 	const struct id_map uids = dump->uid_map, gids = dump->gid_map;
+	const struct ns *creator = dump_creator_of(dump, ns);
 	int result = 0, err;
 
-	/* Ids are those of the user namespace in which its content is created again. */
-	if (ns->owner && ns->owner->uids) {
-		dump->uid_map = *ns->owner->uids;
-		dump->gid_map = *ns->owner->gids;
+	if (creator && creator->uids) {
+		dump->uid_map = *creator->uids;
+		dump->gid_map = *creator->gids;
 	}
 	err = fd < 0 ? fd : ns_run_in(&fd, 1, save, &saving, &result);
 	dump->uid_map = uids;

@@ -61,3 +61,12 @@ bool id_map_has(const struct id_map *map, uint32_t outer)
 {
 	return !map->read || range_of(map, outer);
 }
+
+uint32_t id_map_run(const struct id_map *map, uint32_t outer)
+{
+	const struct id_range *range = map->read ? range_of(map, outer) : NULL;
+
+	if (!map->read)
+		return UINT32_MAX - outer;
+	return range ? range->count - (outer - range->outer) : 0;
+}

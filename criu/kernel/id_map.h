@@ -26,4 +26,6 @@ int id_map_read(const struct proc *p, const char *name, struct id_map *ret);
 void id_map_free(struct id_map *map);
 /* The id inside for an id outside; ID_MAP_OVERFLOW: unmapped. */
 uint32_t id_map_inner(const struct id_map *map, uint32_t outer);
+/* How many ids from @outer on are mapped by one line; 0: it is not mapped. */
+uint32_t id_map_run(const struct id_map *map, uint32_t outer);
 bool id_map_has(const struct id_map *map, uint32_t outer);

@@ -301,6 +301,11 @@ pid_t dump_pid_of(const struct dump *dump, pid_t pid);
 /* The same for users and groups: as seen in the user namespace of the tree. */
 uint32_t dump_uid_of(const struct dump *dump, uint32_t uid);
 uint32_t dump_gid_of(const struct dump *dump, uint32_t gid);
+/*
+ * The user namespace in which the content of a namespace is created again, and whose numbers it has in the images: that of its
+ * owner; for all mount namespaces that of the first one, in which a restore creates all file systems (kinds/ns/mnt). NULL: the tool's.
+ */
+const struct ns *dump_creator_of(const struct dump *dump, const struct ns *ns);
 /* The same for mounts: -1 if the mount is in the tool's own mount namespace, or unknown. */
 int dump_mount_of(const struct dump *dump, int mnt_id);
 /*

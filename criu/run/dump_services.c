@@ -111,6 +111,17 @@ uint32_t dump_uid_of(const struct dump *dump, uint32_t uid)
 	return id_map_inner(&dump->uid_map, uid);
 }
 
+const struct ns *dump_creator_of(const struct dump *dump, const struct ns *ns)
+{
+	const struct ns *first;
+
+	if (ns->type == NS_MNT)
+		ns_for_each(first, &dump->namespaces, NS_MNT)
+			if (!first->own && first->member)
+				return first->owner;
+	return ns->owner;
+}
+
 uint32_t dump_gid_of(const struct dump *dump, uint32_t gid)
 {
 	return id_map_inner(&dump->gid_map, gid);

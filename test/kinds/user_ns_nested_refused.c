@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Processes in another user namespace than the root of the tree, in a state that cannot be restored: with a thread that is another
- * user without a number there, or that a descriptor refers to, with directories or memory that they share, with a mount namespace, besides another one, where users have other numbers.
- * test: refused="(?s)its thread [0-9]+ is user 300, which is not mapped there.*shares its directories.*shares its memory.*its mnt namespace belongs to .*other numbers.*refers to a thread of process"
+ * user without a number there, or that a descriptor refers to, with directories or memory that they share, with a mount namespace of outside after one
+ * in which most users have no number.
+ * test: refused="(?s)its thread [0-9]+ is user 300, which is not mapped there.*shares its directories.*shares its memory.*its mount namespace belongs to a user namespace with ids that have no number.*refers to a thread of process"
  */
 #include "checkpoint.h"
 #include <pthread.h>

@@ -33,7 +33,7 @@ struct who {
 static struct shared {
 	char process[PROCESSES][16];
 	struct who who[PROCESSES][THREADS];
-} *shared;
+} * shared;
 
 static int looked, hold, over, entered, mapped[PROCESSES]; /* eventfds */
 static int process;

@@ -33,6 +33,8 @@ static void test_id_map(void)
 	CHECK(id_map_inner(&map, 165535) == 65536);
 	CHECK(id_map_inner(&map, 165536) == ID_MAP_OVERFLOW);
 	CHECK(id_map_inner(&map, 0) == ID_MAP_OVERFLOW);
+	CHECK(id_map_run(&map, 1000) == 1 && id_map_run(&map, 100001) == 65535 && id_map_run(&map, 999) == 0);
+	CHECK(id_map_run(&none, 7) > 1000);
 	id_map_free(&map);
 	CHECK(id_map_parse("0 1\n", 4, &map) == -EBADMSG);
 	CHECK(id_map_parse("0 1 0\n", 6, &map) == -EBADMSG);

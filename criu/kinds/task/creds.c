@@ -186,8 +186,7 @@ static bool ids_inside(const struct restore *r, const struct restore_task *task,
 	const bool same = !memcmp(ids, first, sizeof(first)), moves = memcmp(ids, first, FILES * sizeof(first[0]));
 
 	for (int i = 0; i < IDS; i++) {
-		const bool stays =
-			same || (i == FILES ? moves && ids[FILES] == ids[EFFECTIVE] : ids[i] == first[i]);
+		const bool stays = same || (i == FILES ? moves && ids[FILES] == ids[EFFECTIVE] : ids[i] == first[i]);
 
 		to[i] = stays ? NO_ID : restore_id_inside(r, task, group, ids[i]);
 		if (!stays && to[i] == NO_ID)
@@ -210,7 +209,8 @@ static int check_nested(const struct restore *r, const struct restore_task *task
 	for (int group = 0; group < 2; group++)
 		if (!ids_inside(r, task, group, e, to))
 			return core_refuse(
-				tid, "creds: a %s id, other than that of its process, is not mapped in its user namespace",
+				tid,
+				"creds: a %s id, other than that of its process, is not mapped in its user namespace",
 				group ? "group" : "user");
 	if (same_groups(e, first))
 		return 0;

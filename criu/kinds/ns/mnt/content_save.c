@@ -15,6 +15,7 @@
 #include "kinds/ns/mnt/mount.h"
 #include "run/dump.h"
 #include "util/array.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 ARRAY_OF(extras, MntExtra *);
@@ -125,16 +126,9 @@ static bool has_inner(const struct id_map *map, uint32_t id)
 }
 
 /* If the number that the kernel shows for an id without a mapping has a mapping itself, one cannot tell. */
-static int find_unmapped(const struct proc *inside, const char *map_name, uint32_t *ret)
+static uint32_t unmapped_number(const struct id_map *map)
 {
-	struct id_map map = { 0 };
-	int err = id_map_read(inside, map_name, &map);
-
-	if (err)
-		return fail(err, "read %s", map_name);
-	*ret = has_inner(&map, ID_MAP_OVERFLOW) ? FS_ARCHIVE_ALL_MAPPED : ID_MAP_OVERFLOW;
-	id_map_free(&map);
-	return 0;
+	return !map || has_inner(map, ID_MAP_OVERFLOW) ? FS_ARCHIVE_ALL_MAPPED : ID_MAP_OVERFLOW;
 }
 
 /* ---- */
@@ -146,19 +140,28 @@ static int write_archive(void *arg)
 	return s->is_file ? fs_archive_save_file(s->fd, &s->out) : fs_archive_save(s->fd, &s->out);
 }
 
+/* Of a check, its process may have exited. */
+static int open_user_ns(struct dump *dump, const struct ns *user)
+{
+	const struct dump_task *member = dump_task_of(user->member);
+	int fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/user");
+
+	return fd < 0 ? fail(fd, "open the user namespace of process %d", member->t.host_pid) : fd;
+}
+
 static int write_in_user_ns(struct saving *s, const struct ns *ns)
 {
-	_cleanup_close_ int user = -1;
-	int err = mount_ns_owner(s->dump, ns, &user), result = 0;
+	const struct ns *user = dump_creator_of(s->dump, ns);
+	int err, result = 0;
 
-	if (err || user < 0)
-		return err ? err : write_archive(s);
-	err = find_unmapped(&dump_task_of(ns->member)->proc, "uid_map", &s->out.unmapped_uid);
-	if (!err)
-		err = find_unmapped(&dump_task_of(ns->member)->proc, "gid_map", &s->out.unmapped_gid);
-	if (err)
-		return err;
-	err = ns_run_in(&user, 1, write_archive, s, &result);
+	if (!user)
+		return write_archive(s);
+	_cleanup_close_ int fd = open_user_ns(s->dump, user);
+	if (fd < 0)
+		return fd;
+	s->out.unmapped_uid = unmapped_number(user->uids);
+	s->out.unmapped_gid = unmapped_number(user->gids);
+	err = ns_run_in(&fd, 1, write_archive, s, &result);
 	return err ? fail(err, "enter the user namespace of the mount namespace") : result;
 }
 

@@ -49,7 +49,7 @@ static int fill_options(struct dump *dump, const struct mount *mount, MntEntry *
 
 	entry->has_sb_flags = true;
 	if (!err)
-		err = inner_options(dump, mount->of->ns->owner, text.data ?: "", &inner);
+		err = inner_options(dump, dump_creator_of(dump, mount->of->ns), text.data ?: "", &inner);
 	if (!err && !strcmp(info->fstype, "devpts"))
 		err = buf_printf(&inner, "%snewinstance", inner.len ? "," : "");
 	entry->options = err ? NULL : dump_strdup(dump, inner.data ?: "");

@@ -11,11 +11,12 @@
 #include "run/user_ns.h"
 #include "util/log.h"
 
-static bool is_below(const struct ns *ns, const struct ns *tree)
+/* @outer: NULL is the tool's, which all are in. */
+static bool is_in(const struct ns *ns, const struct ns *outer)
 {
-	while (ns && ns != tree)
+	while (ns && ns != outer)
 		ns = ns->owner;
-	return ns || !tree || tree->own;
+	return ns || !outer || outer->own;
 }
 
 /* The ancestor that was created in the tool's own: who owns that, has control of all below it, and may trace who creates them. */
@@ -120,7 +121,7 @@ void user_check_nested(struct dump *dump, const struct dump_task *task, const st
 	const struct ns *user = task->ns[NS_USER];
 	const struct user_saved *above = user->owner ? topmost(user)->data : NULL;
 
-	if (!is_below(user, tree))
+	if (!is_in(user, tree))
 		dump_blocker(
 			dump, task, -1,
 			"lives in a user namespace that was not created in that of the root of the tree: that is not supported");
@@ -143,14 +144,6 @@ void user_check_nested(struct dump *dump, const struct dump_task *task, const st
 	check_sharing(dump, task);
 }
 
-static bool is_same_map(const struct id_map *map, const struct id_map *tree)
-{
-	for (size_t i = 0; i < map->ranges.n; i++)
-		if (map->ranges.v[i].inner != id_map_inner(tree, map->ranges.v[i].outer))
-			return false;
-	return true;
-}
-
 static bool has_root(const struct user_saved *user)
 {
 	for (size_t i = 0; i < user->uids.ranges.n; i++)
@@ -159,32 +152,44 @@ static bool has_root(const struct user_saved *user)
 	return false;
 }
 
-static bool have_one_owner(const struct dump *dump, enum ns_type type)
-{
-	const struct ns *ns, *first = NULL;
-
-	ns_for_each(ns, &dump->namespaces, type) {
-		if (ns->own)
-			continue;
-		if (first && ns->owner != first->owner)
-			return false;
-		first = ns;
-	}
-	return true;
-}
-
-static const char *why_not_owned(const struct dump *dump, const struct ns *ns)
+static const char *why_not_owned(const struct ns *ns)
 {
 	const struct user_saved *user = ns->owner->data;
 
 	/* Nobody else there may write to its sysctls. */
 	if (ns->type == NS_IPC && user && !has_root(user))
 		return ", where nobody is user 0";
-	/* All file systems are created in the first mount namespace (kinds/ns/mnt), with the numbers there. */
-	if (ns->type == NS_MNT && user && !have_one_owner(dump, NS_MNT) &&
-	    !(is_same_map(&user->uids, &dump->uid_map) && is_same_map(&user->gids, &dump->gid_map)))
-		return ", where ids have other numbers";
 	return NULL;
+}
+
+static bool covers(const struct id_map *map, const struct id_map *inner)
+{
+	const struct id_range *range;
+
+	array_for_each(range, &inner->ranges)
+		for (uint32_t i = 0; i < range->count;) {
+			const uint32_t n = id_map_run(map, range->outer + i);
+
+			if (!n)
+				return false;
+			i += n < range->count - i ? n : range->count - i;
+		}
+	return true;
+}
+
+/* All file systems are created in the first mount namespace (kinds/ns/mnt), where all ids need a number. */
+static void check_mount_ns(struct dump *dump, const struct ns *ns)
+{
+	const struct ns *creator = dump_creator_of(dump, ns), *owner = ns->owner;
+
+	/* Unread: a check, and its processes have exited. */
+	if (!creator || creator == owner || !creator->uids || (owner && !owner->uids))
+		return;
+	if (owner && covers(creator->uids, owner->uids) && covers(creator->gids, owner->gids))
+		return;
+	dump_blocker(
+		dump, dump_task_of(ns->member), -1,
+		"its mount namespace belongs to a user namespace with ids that have no number in the one of the first mount namespace of the tree: that is not supported");
 }
 
 void user_check_owned(struct dump *dump, const struct ns *tree)
@@ -192,9 +197,10 @@ void user_check_owned(struct dump *dump, const struct ns *tree)
 	const struct ns *ns;
 
 	for (ns = dump->namespaces.first; ns; ns = ns->next) {
-		const char *why =
-			ns->owner && ns->owner != tree && ns->type != NS_USER ? why_not_owned(dump, ns) : NULL;
+		const char *why = ns->owner && ns->owner != tree && ns->type != NS_USER ? why_not_owned(ns) : NULL;
 
+		if (ns->type == NS_MNT && !ns->own && ns->member)
+			check_mount_ns(dump, ns);
 		if (why)
 			dump_blocker(
 				dump, dump_task_of(ns->member), -1,
