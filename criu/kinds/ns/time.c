@@ -186,8 +186,9 @@ static int time_ns_survey(struct dump *dump)
 		if (err)
 			return err;
 	}
-	time_children_check(dump);
-	return survey_rest(dump);
+	int err = time_children_check(dump);
+
+	return err ? err : survey_rest(dump);
 }
 
 static Timespec timespec_of(int64_t nsec)

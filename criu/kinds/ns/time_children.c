@@ -18,6 +18,7 @@
 #include "run/dump.h"
 #include "run/restore.h"
 #include "util/fds.h"
+#include "util/hash.h"
 #include "util/log.h"
 
 static bool is_below(const struct task *task, const struct task *top)
@@ -42,44 +43,116 @@ int time_children_survey(struct dump *dump, struct dump_task *task, uint32_t ino
 	return task->time_ns_for_children ? 0 : fail(-ENOMEM, "time namespaces");
 }
 
-static void check_member(struct dump *dump, const struct dump_task *task, const struct dump_task *other)
-{
-	const struct ns *ns = task->time_ns_for_children;
+/* Of all tasks: found in one pass, as each of them may have unshared one. */
+struct relations {
+	struct hash unsharers; /* a namespace -> the first task that has it for its children */
+	struct hash vms[2]; /* the id of a memory -> the first, and the second task that has it */
+};
 
-	if (other->t.ids.vm == task->t.ids.vm)
-		dump_blocker(dump, task, -1, UNSHARED ", and shares its memory with process %d: that is not supported",
-			     other->t.pid);
-	else if (other->time_ns_for_children == ns || (other->ns[NS_TIME] == ns && !is_below(&other->t, &task->t)))
-		dump_blocker(
-			dump, task, -1,
-			UNSHARED
-			", which process %d uses, too, and that is none of its descendants: that is not supported; let it execute a program, or end one of them",
-			other->t.pid);
+static void free_relations(struct relations *all)
+{
+	hash_free(&all->unsharers);
+	hash_free(&all->vms[0]);
+	hash_free(&all->vms[1]);
 }
 
-static void check_task(struct dump *dump, const struct dump_task *task)
+static uint64_t key_of(const struct ns *ns)
 {
-	const struct dump_task *other;
+	return (uint64_t)(uintptr_t)ns;
+}
+
+static int find_relations(struct dump *dump, struct relations *all)
+{
+	const struct dump_task *task;
+	int err = 0;
+
+	dump_for_each_task(task, dump) {
+		const uint32_t vm = task->t.ids.vm;
+		const struct ns *ns = task->time_ns_for_children;
+
+		if (err || task->t.state == TASK_DEAD)
+			continue;
+		err = hash_put_ptr(&all->vms[!!hash_get_ptr(&all->vms[0], vm)], vm, task);
+		if (!err && ns && !hash_get_ptr(&all->unsharers, key_of(ns)))
+			err = hash_put_ptr(&all->unsharers, key_of(ns), task);
+	}
+	return err;
+}
+
+static void refuse_member(struct dump *dump, const struct dump_task *task, const struct dump_task *other)
+{
+	dump_blocker(
+		dump, task, -1,
+		UNSHARED
+		", which process %d uses, too, and that is none of its descendants: that is not supported; let it execute a program, or end one of them",
+		other->t.pid);
+}
+
+static bool has_user_ns(const struct dump *dump)
+{
 	const struct ns *user;
 
 	ns_for_each(user, &dump->namespaces, NS_USER)
-		if (!user->own) {
-			dump_blocker(dump, task, -1,
-				     UNSHARED ": in a tree with user namespaces, that is not supported");
-			return;
-		}
-	dump_for_each_task(other, dump)
-		if (other != task && other->t.state != TASK_DEAD)
-			check_member(dump, task, other);
+		if (!user->own)
+			return true;
+	return false;
 }
 
-void time_children_check(struct dump *dump)
+static void check_unsharer(struct dump *dump, const struct dump_task *task, const struct relations *all)
 {
+	const struct dump_task *peer = hash_get_ptr(&all->vms[0], task->t.ids.vm),
+			       *first = hash_get_ptr(&all->unsharers, key_of(task->time_ns_for_children));
+
+	if (peer == task)
+		peer = hash_get_ptr(&all->vms[1], task->t.ids.vm);
+	if (peer)
+		dump_blocker(dump, task, -1, UNSHARED ", and shares its memory with process %d: that is not supported",
+			     peer->t.pid);
+	if (first != task)
+		refuse_member(dump, first, task);
+}
+
+/* Whose parent is in it, too, is a descendant if that is one. */
+static void check_member(struct dump *dump, const struct dump_task *task, const struct relations *all)
+{
+	const struct dump_task *unsharer = hash_get_ptr(&all->unsharers, key_of(task->ns[NS_TIME])),
+			       *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
+
+	if (!unsharer || unsharer == task)
+		return;
+	if (parent && parent->t.state != TASK_DEAD && parent != unsharer && parent->ns[NS_TIME] == task->ns[NS_TIME])
+		return;
+	if (!is_below(&task->t, &unsharer->t))
+		refuse_member(dump, unsharer, task);
+}
+
+static void check_all(struct dump *dump, const struct relations *all)
+{
+	const bool users = has_user_ns(dump);
 	const struct dump_task *task;
 
-	dump_for_each_task(task, dump)
-		if (task->t.state != TASK_DEAD && task->time_ns_for_children)
-			check_task(dump, task);
+	dump_for_each_task(task, dump) {
+		if (task->t.state == TASK_DEAD)
+			continue;
+		if (task->time_ns_for_children && users)
+			dump_blocker(dump, task, -1,
+				     UNSHARED ": in a tree with user namespaces, that is not supported");
+		else if (task->time_ns_for_children)
+			check_unsharer(dump, task, all);
+		if (!users)
+			check_member(dump, task, all);
+	}
+}
+
+int time_children_check(struct dump *dump)
+{
+	struct relations all = { 0 };
+	int err = find_relations(dump, &all);
+
+	if (!err)
+		check_all(dump, &all);
+	free_relations(&all);
+	return err ? fail(err, "time namespaces") : 0;
 }
 
 static int save(struct dump *dump, struct dump_task *task, CoreEntry *core)
@@ -130,12 +203,13 @@ int time_children_load(struct restore *r)
 	return 0;
 }
 
-/* Only where a descriptor of it will have been inherited: who creates a descendant is one. */
-static int link_members(struct restore *r, const struct restore_task *task, const struct ns *ns)
+static int link_creator(struct restore *r, const struct restore_task *task)
 {
-	struct time_ns_state *state = ns->data;
-	struct restore_task *other;
+	const struct ns *ns = time_ns_for_children(r, task);
+	struct time_ns_state *state = ns ? ns->data : NULL;
 
+	if (!state)
+		return 0;
 	if (restore_is_vm_peer(task))
 		return fail(-EBADMSG, "core-%d.img: tc.time_ns_for_children of a task that shares its memory",
 			    task->t.pid);
@@ -143,17 +217,27 @@ static int link_members(struct restore *r, const struct restore_task *task, cons
 		return fail(-EBADMSG, "core-%d.img: tc.time_ns_for_children: %u is that of another task", task->t.pid,
 			    ns->id);
 	state->creator = task;
-	restore_for_each_task(other, r) {
-		if (other->ns[NS_TIME] != ns)
-			continue;
-		if (other == task || !is_below(&other->t, &task->t))
-			return fail(
-				-EBADMSG,
-				"pid %d is in time namespace %u, which process %d created for its children, and is none of them",
-				other->t.pid, ns->id, task->t.pid);
-		state->has_members = true;
-	}
 	return 0;
+}
+
+/* Only where a descriptor of it will have been inherited: who creates a descendant is one. */
+static int link_member(const struct restore_task *task)
+{
+	const struct ns *ns = task->ns[NS_TIME];
+	struct time_ns_state *state = ns ? ns->data : NULL;
+	const struct restore_task *parent = task->t.parent ? restore_task_of(task->t.parent) : NULL;
+
+	if (!state || !state->creator)
+		return 0;
+	state->has_members = true;
+	/* It has been, or will be, looked at itself. */
+	if (parent && parent != state->creator && parent->ns[NS_TIME] == ns)
+		return 0;
+	if (task != state->creator && is_below(&task->t, &state->creator->t))
+		return 0;
+	return fail(-EBADMSG,
+		    "pid %d is in time namespace %u, which process %d created for its children, and is none of them",
+		    task->t.pid, ns->id, state->creator->t.pid);
 }
 
 int time_children_link(struct restore *r)
@@ -161,12 +245,12 @@ int time_children_link(struct restore *r)
 	struct restore_task *task;
 	int err = 0;
 
-	restore_for_each_task(task, r) {
-		const struct ns *ns = time_ns_for_children(r, task);
-
-		if (!err && ns)
-			err = link_members(r, task, ns);
-	}
+	restore_for_each_task(task, r)
+		if (!err)
+			err = link_creator(r, task);
+	restore_for_each_task(task, r)
+		if (!err)
+			err = link_member(task);
 	return err;
 }
 

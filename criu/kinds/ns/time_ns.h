@@ -38,7 +38,7 @@ int time_ns_create(struct restore *r, struct ns *ns, const char **ret_step);
 /* @task is in another namespace than its children will be, which has this inode. */
 int time_children_survey(struct dump *dump, struct dump_task *task, uint32_t ino, bool own);
 /* When all tasks have been surveyed: what a restore could not create. */
-void time_children_check(struct dump *dump);
+int time_children_check(struct dump *dump);
 /* Adds the namespaces that only children will be in; when all have their state: who creates which. */
 int time_children_load(struct restore *r);
 int time_children_link(struct restore *r);
