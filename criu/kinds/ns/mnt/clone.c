@@ -136,6 +136,22 @@ static int copy_attached(struct mount_origin *origin, int part)
 	return copy_part(part);
 }
 
+/* By its own source, which the original may not have. */
+static int mount_again(const struct mount_origin *origin, const struct mount *mount, int part)
+{
+	const struct mount *whole = origin->mount ? NULL : mount->fs->whole;
+	int fd;
+
+	if (mount_is_external(mount) || mount_is_removed(mount) ||
+	    (whole && !strcmp(whole->entry->source, mount->entry->source)))
+		return -EINVAL;
+	fd = mount_create_again(mount, part);
+	if (whole && fd < 0 && fd != -EINVAL)
+		log_warn("mount %s has the source %s in mountinfo, not %s (%s)", MOUNT_NAME(mount),
+			 whole->entry->source, mount->entry->source, strerror(-fd));
+	return fd;
+}
+
 static int copy(struct restore *r, struct mount_origin *origin, struct mount *mount, bool may_attach)
 {
 	const char *path = mount_below(origin->root, mount->entry->root);
@@ -149,7 +165,9 @@ static int copy(struct restore *r, struct mount_origin *origin, struct mount *mo
 		return 0;
 	if (part < 0)
 		return fail(part, "mount %s: open %s of its file system", MOUNT_NAME(mount), mount->entry->root);
-	fd = copy_part(part);
+	fd = mount_again(origin, mount, part);
+	if (fd < 0)
+		fd = copy_part(part);
 	if (fd == -EINVAL && !may_attach)
 		return 0;
 	if (fd == -EINVAL)

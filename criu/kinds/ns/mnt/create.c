@@ -2,9 +2,12 @@
 /* New file systems. fsopen(2), fsconfig(2), fsmount(2) */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kinds/ns/mnt/fs_type.h"
@@ -12,6 +15,8 @@
 #include "kinds/ns/mnt/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+
+#define MQUEUE_MAGIC 0x19800202
 
 /* What security modules add to the options that they show. */
 static const char *const of_modules[] = { "seclabel", NULL };
@@ -152,6 +157,38 @@ int mount_create_fs(const struct mount *mount, const char *options)
 	fd = fsmount(fs, FSMOUNT_CLOEXEC,
 		     type && (type->of_pid_ns || type->single) ? (unsigned)mount_attributes(mount->entry->flags) : 0);
 	return fd < 0 ? fail_fs(fs, -errno, mount, name) : fd;
+}
+
+static const char *name_of_single(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return NULL;
+	return fs.f_type == SYSFS_MAGIC ? "sysfs" : fs.f_type == MQUEUE_MAGIC ? "mqueue" : NULL;
+}
+
+static bool is_same_fs(int a, int b)
+{
+	struct stat sa, sb;
+
+	return !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev;
+}
+
+int mount_create_again(const struct mount *mount, int like)
+{
+	const char *name = name_of_single(like), *source = mount->entry->source;
+
+	if (!name || strcmp(mount->entry->root, "/") || !*source)
+		return -EINVAL;
+	_cleanup_close_ int fs = fsopen(name, FSOPEN_CLOEXEC), fd = -1;
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)mount_attributes(mount->entry->flags));
+	if (fd < 0)
+		return -errno;
+	return is_same_fs(fd, like) ? steal_fd(&fd) : -EXDEV;
 }
 
 int mount_settle_fs(const struct mount *mount)

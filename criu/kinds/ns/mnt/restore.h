@@ -44,6 +44,11 @@ bool mount_waits(const struct mount *mount);
 int mount_load_shown(struct restore *r, struct mount *mount);
 /* Does it show a pid namespace nested in that of the root? */
 bool mount_shows_nested(const struct mount *mount);
+/*
+ * Another mount of the file system of @like, if the kernel has only one for each namespace of the creator: with the source of the
+ * images, where a copy has that of @like. A descriptor; -EINVAL: it is none of these; another negative errno: not logged.
+ */
+int mount_create_again(const struct mount *mount, int like);
 /* mount_create_fs() in the namespace that it shows. */
 int mount_create_shown(struct restore *r, const struct mount *mount, const char *options);
 
