@@ -2,7 +2,7 @@
 /*
  * Terminals in rarer states: typed end-of-file characters, more output than the line buffer holds, a slave whose master
  * is gone, /dev/tty, a slave opened read-only, a speed without a code.
- * test: flavours=host,container breaks=2 decode=yes user-root=host
+ * test: flavours=host,container,user breaks=2 decode=yes user-root=host
  */
 #include "checkpoint.h"
 #include <asm/ioctls.h>

@@ -168,8 +168,6 @@ static int tty_save_slave(struct dump *dump, const struct fd_probe *probe, struc
 	int err;
 
 	if (tty_is_hung_up(probe))
-		dump_need_right(dump, probe->task, probe, RIGHT_HANG_UP, "a terminal that was hung up");
-	if (tty_is_hung_up(probe))
 		return tty_save_hung(dump, probe, seen, tty);
 	err = tty_keep_readable(probe, &seen->slave_fd);
 	if (!err && !seen->slave) {

@@ -96,6 +96,19 @@ static int tty_save_content(struct dump *dump, struct tty_seen *seen)
 	return err;
 }
 
+/* When its master is closed, a slave is hung up without a right. */
+static void tty_check_hung(struct dump *dump, const struct tty_seen *seen)
+{
+	const struct rights *rights = dump->inside ? dump->inside : &dump->rights;
+
+	if (seen->hung && seen->master && !rights_may(rights, RIGHT_HANG_UP))
+		dump_blocker(
+			dump, seen->task, seen->fd,
+			"/dev/pts/%u: was hung up (vhangup), and its master is open: hanging it up again %s: close the "
+			"descriptors that were hung up, or run criu as root, without a user namespace",
+			seen->index, rights_text(RIGHT_HANG_UP));
+}
+
 static int tty_finish_pair(struct dump *dump, struct tty_seen *seen)
 {
 	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
@@ -106,6 +119,7 @@ static int tty_finish_pair(struct dump *dump, struct tty_seen *seen)
 		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
 	if (!seen->master && (seen->slave || seen->own) && !tty_external_is_given(dump, behind))
 		tty_check_users_terminal(dump, seen);
+	tty_check_hung(dump, seen);
 	/* With a blocker the dump fails anyway: leave the terminal alone. */
 	if (seen->master_fd >= 0 && !dump->blockers.nr && !dump_is_check(dump))
 		err = tty_save_content(dump, seen);
