@@ -169,29 +169,6 @@ static int lsm_save_thread(struct dump *dump, struct dump_task *task, struct dum
 
 /* ---- restore ---- */
 
-/* --lsm-profile TYPE:NAME, which has been checked. */
-static enum lsm given(const struct restore *r, const char **ret_name)
-{
-	const char *profile = r->opts->lsm_profile;
-
-	*ret_name = strchr(profile, ':') + 1;
-	return str_has_prefix(profile, "selinux:") ? LSM_SELINUX : LSM_APPARMOR;
-}
-
-/* The label that the process gets; NULL: that of this program. */
-static const char *label_of(const struct restore *r, const struct restore_task *task, enum lsm *ret_module)
-{
-	const CredsEntry *e = restore_first_thread(task)->core->thread_core->creds;
-	const char *name;
-
-	*ret_module = r->plan.lsm;
-	if (r->opts->lsm_profile) {
-		*ret_module = given(r, &name);
-		return name;
-	}
-	return e->lsm_profile && *e->lsm_profile ? e->lsm_profile : NULL;
-}
-
 /* That of this program; -errno: it is unknown. */
 static int read_own(enum lsm module, struct buf *ret)
 {
@@ -214,6 +191,53 @@ static bool is_own(enum lsm module, const char *label)
 	return !read_own(module, &own) && !strcmp(own.data, label);
 }
 
+struct lsm_restore {
+	const char *unlabelled; /* what a process without a label gets; NULL: nothing is to be set */
+};
+
+/*
+ * Images have no label of a process that AppArmor did not confine: it must not get the profile of this program. NULL: out of
+ * memory, logged.
+ */
+static const struct lsm_restore *lsm_restore_of(struct restore *r)
+{
+	struct lsm_restore *lsm = *restore_kind_data(r, &lsm_kind);
+	_cleanup_buf_ struct buf own = { 0 };
+
+	if (lsm)
+		return lsm;
+	lsm = *restore_kind_data(r, &lsm_kind) = restore_alloc(r, sizeof(*lsm));
+	if (!lsm)
+		log_error("labels: out of memory");
+	else if (r->plan.lsm == LSM_APPARMOR && lsm_here() == LSM_APPARMOR && !read_own(LSM_APPARMOR, &own) &&
+		 strcmp(own.data, UNCONFINED) != 0)
+		lsm->unlabelled = UNCONFINED;
+	return lsm;
+}
+
+/* --lsm-profile TYPE:NAME, which has been checked. */
+static enum lsm given(const struct restore *r, const char **ret_name)
+{
+	const char *profile = r->opts->lsm_profile;
+
+	*ret_name = strchr(profile, ':') + 1;
+	return str_has_prefix(profile, "selinux:") ? LSM_SELINUX : LSM_APPARMOR;
+}
+
+/* The label that the process gets; NULL: that of this program. */
+static const char *label_of(struct restore *r, const struct restore_task *task, enum lsm *ret_module)
+{
+	const CredsEntry *e = restore_first_thread(task)->core->thread_core->creds;
+	const char *name;
+
+	*ret_module = r->plan.lsm;
+	if (r->opts->lsm_profile) {
+		*ret_module = given(r, &name);
+		return name;
+	}
+	return e->lsm_profile && *e->lsm_profile ? e->lsm_profile : lsm_restore_of(r)->unlabelled;
+}
+
 static int check_label(const struct restore *r, pid_t tid, enum lsm module, const char *label)
 {
 	enum lsm here = lsm_here();
@@ -234,23 +258,33 @@ static int check_label(const struct restore *r, pid_t tid, enum lsm module, cons
 	if (r->tool.untrusted && !is_own(module, label))
 		return fail(
 			-EPERM,
-			"core-%d.img: creds.lsm_profile: %s is not the label of this program, and --untrusted-images sets no other",
+			"core-%d.img: creds.lsm_profile: %s is not the label of this program, and --untrusted-images sets no other: "
+			"pass its own one with --lsm-profile",
 			tid, label);
 	return 0;
 }
 
-/* Images have no label of a process that AppArmor did not confine. */
-static void warn_of_own(const struct restore *r, pid_t tid)
+/* Whether the profile of this program lets it become unconfined. AppArmor only tests that. */
+static int check_unconfined(pid_t tid)
 {
+	static const char request[] = "permprofile " UNCONFINED;
 	_cleanup_buf_ struct buf own = { 0 };
+	char path[48];
+	int err = str_format(path, sizeof(path), "self/%s", lsm_label_file(LSM_APPARMOR));
+	_cleanup_close_ int fd = err ? err : open_at(proc_root(), path, O_WRONLY | O_CLOEXEC, 0);
 
-	if (r->plan.lsm != LSM_APPARMOR || lsm_here() != LSM_APPARMOR || read_own(LSM_APPARMOR, &own) ||
-	    !strcmp(own.data, UNCONFINED))
-		return;
-	log_warn(
-		"core-%d.img: creds.lsm_profile: AppArmor did not confine the process, and it gets the profile of criu, %s; "
-		"to prevent it, restore with --lsm-profile apparmor:unconfined",
-		tid, own.data);
+	if (fd < 0)
+		err = fd;
+	else if (write(fd, request, strlen(request)) < 0)
+		err = -errno;
+	if (err && !read_own(LSM_APPARMOR, &own))
+		err = fail(
+			err,
+			"core-%d.img: creds.lsm_profile: AppArmor did not confine the process, and the profile of criu, %s, "
+			"does not let it be unconfined: run criu unconfined (aa-exec -p unconfined), or give the processes that profile "
+			"(--lsm-profile apparmor:%s)",
+			tid, own.data, own.data);
+	return err;
 }
 
 static int lsm_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
@@ -260,6 +294,7 @@ static int lsm_load_thread(struct restore *r, struct restore_task *task, struct 
 	pid_t tid = thread->id.tid;
 	enum lsm module;
 	const char *label;
+	int err;
 
 	if (!e || !first)
 		return 0;
@@ -273,10 +308,11 @@ static int lsm_load_thread(struct restore *r, struct restore_task *task, struct 
 				   e->lsm_profile ?: "none");
 	if (thread != restore_first_thread(task))
 		return 0;
+	if (!lsm_restore_of(r))
+		return -ENOMEM;
 	label = label_of(r, task, &module);
-	if (!label)
-		warn_of_own(r, tid);
-	return label ? check_label(r, tid, module, label) : 0;
+	err = label ? check_label(r, tid, module, label) : 0;
+	return !err && label && label == lsm_restore_of(r)->unlabelled ? check_unconfined(tid) : err;
 }
 
 static size_t lsm_wire_size(struct restore *r, const struct restore_task *task)
