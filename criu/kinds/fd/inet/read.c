@@ -195,11 +195,18 @@ static void fill_urgent(struct dump *dump, const struct inet_held *held, const s
 {
 	struct fd_probe probe = { .local = held->local };
 	struct sock_memory m;
+	int err;
 
 	e->has_urgent = job->urgent;
 	e->urgent = job->mark;
 	e->has_urgent_read = e->urgent_read = job->urgent && job->mark_read;
-	if (!job->out_len || inet_memory_of(dump, &probe, held->entry, &m) < 0)
+	err = job->out_len ? inet_memory_of(dump, &probe, held->entry, &m) : 0;
+	if (err < 0)
+		log_warn(
+			"the TCP connection has %zu bytes to send; whether one of them is urgent (MSG_OOB) can only be read from "
+			"kernel memory (%s), and it would become an ordinary one",
+			(size_t)job->out_len, rights_reason(&dump->rights, RIGHT_READ_KERNEL_MEMORY, err));
+	if (err < 0 || !job->out_len)
 		return;
 	e->urgent_sent = m.urgent_end - m.unacked;
 	e->has_urgent_sent = e->urgent_sent && e->urgent_sent <= job->out_len;
