@@ -62,6 +62,7 @@ struct memory_dump {
 	struct aio_reader *aio_reader; /* aio_save.c; NULL: not opened yet, or see aio_unreadable */
 	int aio_unreadable;
 	struct tracking *tracking; /* tracking.h */
+	enum { LEASES_UNKNOWN, NO_WRITE_LEASE, WRITE_LEASES } leases; /* mapped_open.c: what /proc/locks lists */
 	_Atomic uint32_t direct_told; /* direct_io.h: a warning */
 };
 

@@ -12,7 +12,9 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kernel/device.h"
+#include "kernel/locks.h"
 #include "kernel/maps.h"
+#include "memory/dump_memory.h"
 #include "run/dump.h"
 #include "run/fs_answers.h"
 #include "run/path.h"
@@ -37,9 +39,30 @@ static bool has_other_device(int fd)
 }
 
 /*
- * As the kernel shows a mapping of the file. Opening it breaks a write lease of another process, so only where nothing else
- * tells.
+ * A file that is opened would break a write lease on it, and signal its holder. An overlay's inode has not always the number
+ * that it shows, so any lease counts.
  */
+static bool may_break_lease(struct memory_dump *memory)
+{
+	struct file_locks locks = { 0 };
+	const struct file_lock *lock;
+	int err;
+
+	if (memory->leases != LEASES_UNKNOWN)
+		return memory->leases == WRITE_LEASES;
+	memory->leases = NO_WRITE_LEASE;
+	/* A kernel without locks has no such file. */
+	err = locks_read(&locks);
+	if (err && err != -ENOENT)
+		memory->leases = WRITE_LEASES;
+	array_for_each(lock, &locks)
+		if (lock->kind == LOCK_KIND_LEASE && (lock->breaking || lock->type == LOCK_TYPE_WRITE))
+			memory->leases = WRITE_LEASES;
+	array_free(&locks);
+	return memory->leases == WRITE_LEASES;
+}
+
+/* As the kernel shows a mapping of the file: only where nothing else tells. */
 static bool is_mapped_as(const struct kernel_vma *v, int fd)
 {
 	_cleanup_close_ int readable = proc_fd_open(fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -69,7 +92,8 @@ static bool is_wanted(const struct wanted *w, int fd)
 		return false;
 	if (st.st_ino == w->v->ino && dev_to_kdev(st.st_dev) == kdev_make(w->v->dev_major, w->v->dev_minor))
 		return true;
-	return S_ISREG(st.st_mode) && has_other_device(fd) && is_mapped_as(w->v, fd);
+	return S_ISREG(st.st_mode) && has_other_device(fd) && !may_break_lease(w->dump->memory) &&
+	       is_mapped_as(w->v, fd);
 }
 
 /* The lookup of a name may ask the server, too; that of the root of its mount does not. */
@@ -152,6 +176,7 @@ int memory_open_mapped(struct dump *dump, struct dump_task *dt, const struct ker
 	struct wanted w = { .dump = dump, .dt = dt, .v = v };
 	char name[MAP_FILES_NAME];
 	size_t blockers = dump->blockers.nr;
+	const char *why;
 	int fd;
 
 	map_files_name(v, name);
@@ -165,10 +190,14 @@ int memory_open_mapped(struct dump *dump, struct dump_task *dt, const struct ker
 		return fd;
 	if (dump->blockers.nr > blockers)
 		return -EIO;
+	why = dump->memory->leases == WRITE_LEASES ?
+		      "whether it is the file that has this name now can only be found out by opening it, which would break a "
+		      "lease if there is one (F_SETLEASE; /proc/locks lists some)" :
+	      v->deleted ? "the file has no name, no process of the tree has it open" :
+			   "another file has its name here, or none, no process of the tree has it open";
 	dump_blocker(dump, dt, -1,
-		     "mapping %s of %s: %s, no process of the tree has it open, and opening it through its mapping %s: "
+		     "mapping %s of %s: %s, and opening it through its mapping %s: "
 		     "keep a descriptor of it open, or run criu as root",
-		     name, w.link, v->deleted ? "the file has no name" : "another file has its name here, or none",
-		     rights_text(RIGHT_MAP_FILES));
+		     name, w.link, why, rights_text(RIGHT_MAP_FILES));
 	return -EPERM;
 }

@@ -250,6 +250,12 @@ static int check_end(const struct segment_piece *pieces)
 		if (p->to > last->to)
 			last = p;
 	ret = last->huge ? 0 : infected_goes_on(last);
+	if (ret == -EPERM)
+		return fail(
+			ret,
+			"process %d: the shared memory mapped at %lx is sealed (mseal), so that it cannot be found out whether "
+			"there is more of it than processes have mapped; opening it %s: run criu as root",
+			last->dt->t.host_pid, last->start, rights_text(RIGHT_MAP_FILES));
 	if (ret > 0)
 		return fail(
 			-EPERM,
