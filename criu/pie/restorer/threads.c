@@ -94,7 +94,14 @@ void thread_go_on(struct wire_thread *thread)
 	/* Peers of sockets and pipes are there, too: a wait for end-of-file would never return. */
 	if (!thread->index && task->service_base)
 		sys_call6(__NR_close_range, task->service_base, ~0u, 0, 0, 0, 0);
-	restorer_thread_last(thread);
+	/*
+	 * The tool is gone, and nothing else could end it: it would run without a filter, or with a capability that it did not have.
+	 * Signals are blocked: one that its filters do not let exit is killed by the trap.
+	 */
+	if (restorer_thread_last(thread)) {
+		sys_exit_group(1);
+		__builtin_trap();
+	}
 	arch_set_bases(thread);
 	sys_rt_sigreturn(thread->sigframe);
 }
