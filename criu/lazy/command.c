@@ -3,12 +3,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "image/dir.h"
+#include "lazy/connect.h"
 #include "lazy/daemon.h"
 #include "lazy/load.h"
 #include "lazy/report.h"
@@ -19,34 +16,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/output.h"
-#include "util/proc_root.h"
-
-/* In the work directory, where a daemon that was killed may have left a socket. */
-static int listen_in(const struct options *opts)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	char dir[PROC_FD_NAME_MAX];
-	struct stat st;
-	mode_t mask;
-	int sock, err;
-
-	if (!fstatat(opts->work_dir_fd, LAZY_SOCKET, &st, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(st.st_mode))
-		unlinkat(opts->work_dir_fd, LAZY_SOCKET, 0);
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (sock < 0)
-		return fail(-errno, "socket");
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s/" LAZY_SOCKET, proc_fd_path(dir, opts->work_dir_fd));
-	/* Whoever connects gets the memory of the tree. */
-	mask = umask(0077);
-	/* The kernel says who has sent a descriptor. */
-	setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int));
-	err = bind(sock, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(sock, 10) < 0 ? -errno : 0;
-	umask(mask);
-	if (!err)
-		return sock;
-	close(sock);
-	return fail(err, "listen on " LAZY_SOCKET " in the work directory");
-}
 
 /* Or for the end of the source, which continues then. */
 static int await_restore(const struct lazy_daemon *d, int sock)
@@ -60,22 +29,38 @@ static int await_restore(const struct lazy_daemon *d, int sock)
 	return fds[1].revents ? remote_hung_up(d) : 0;
 }
 
-static int accept_restore(struct lazy_daemon *d, int sock)
+static int accept_restore(struct lazy_daemon *d, int sock, const char *id, struct lazy_client *client)
 {
-	struct ucred peer = { 0 };
-	int err = await_restore(d, sock);
+	int err;
 
-	while (!err && (d->sock = accept4(sock, NULL, NULL, SOCK_CLOEXEC)) < 0 && errno == EINTR)
-		;
+	do {
+		err = await_restore(d, sock);
+		if (!err)
+			err = lazy_accept(sock, id, client);
+	} while (err == -EAGAIN);
 	unlinkat(d->opts->work_dir_fd, LAZY_SOCKET, 0);
-	if (!err && d->sock < 0)
-		err = fail(-errno, "accept");
-	if (!err && !getsockopt(d->sock, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }))
-		d->tool = peer.pid;
+	close(sock);
+	if (!err) {
+		d->sock = client->sock;
+		d->tool = client->tool;
+	}
 	return err;
 }
 
-static int run(struct lazy_daemon *d, int sock, int *ready)
+/* One restore, as CRIU does. */
+static int serve_one(struct lazy_daemon *d, int sock, const char *id)
+{
+	struct lazy_client client = { .sock = -1 };
+	int err = accept_restore(d, sock, id, &client);
+
+	if (!err)
+		err = lazy_begin(d);
+	if (!err && lazy_greet(&client))
+		err = fail(-ECONNRESET, "the restore has ended before the tree was complete");
+	return err ? err : lazy_serve(d);
+}
+
+static int run(struct lazy_daemon *d, int sock, const char *id, int *ready)
 {
 	int err = d->opts->restore_detached ? background_enter(ready) : 0;
 
@@ -89,12 +74,7 @@ static int run(struct lazy_daemon *d, int sock, int *ready)
 	if (err)
 		return err;
 	log_info("lazy pages: listening on " LAZY_SOCKET);
-	err = accept_restore(d, sock);
-	close(sock);
-	if (!err)
-		err = lazy_begin(d);
-	if (!err)
-		err = lazy_serve(d);
+	err = serve_one(d, sock, id);
 	if (d->opts->pidfile)
 		output_remove(d->opts->work_dir_fd, d->opts->pidfile);
 	/* The holder, which goes on, has the same descriptors: that of the log must not be closed. */
@@ -106,6 +86,7 @@ static int run(struct lazy_daemon *d, int sock, int *ready)
 int lazy_pages_run(const struct options *opts)
 {
 	struct image_store *dir = NULL;
+	char id[LAZY_ID_SIZE];
 	struct lazy_daemon d;
 	int ready = -1, sock, err = image_dir_open_fd(opts->images_dir_fd, &dir);
 
@@ -113,15 +94,17 @@ int lazy_pages_run(const struct options *opts)
 		return fail(err, "open the images directory %s", opts->images_dir);
 	fds_raise_limit();
 	lazy_init(&d, opts);
-	err = lazy_load(&d, dir);
+	err = lazy_identity(opts, dir, id);
+	if (!err)
+		err = lazy_load(&d, dir);
 	if (!err && !opts->page_server)
 		err = lazy_check_local(&d);
 	image_store_close(dir);
 	if (err)
 		return err;
 	signal(SIGPIPE, SIG_IGN);
-	sock = listen_in(opts);
-	err = sock < 0 ? sock : run(&d, sock, &ready);
+	sock = lazy_listen(opts);
+	err = sock < 0 ? sock : run(&d, sock, id, &ready);
 	if (ready >= 0)
 		close(ready);
 	return err;

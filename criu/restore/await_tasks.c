@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 #include "kernel/proc_pid.h"
 #include "restore/await_tasks.h"
+#include "restore/interrupted.h"
 #include "restore/restore.h"
 #include "restore/turns.h"
-#include "run/interrupt.h"
 #include "run/progress.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -38,13 +38,6 @@ static int look_at_tasks(struct restore *r)
 							  "");
 	}
 	return 0;
-}
-
-int restore_interrupted(void)
-{
-	int sig = interrupt_take();
-
-	return sig ? fail(-EINTR, "stopped by signal %d: nothing of the tree is left", sig) : 0;
 }
 
 /* How many steps the tasks have done. */

@@ -7,5 +7,3 @@ struct restore;
 
 /* Waits until all tasks have reached this. */
 int restore_await_tasks(struct restore *r, enum restore_stage stage);
-/* -EINTR, logged: a signal asks us to stop. */
-int restore_interrupted(void);

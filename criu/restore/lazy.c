@@ -2,39 +2,62 @@
 /* The tool's side of a lazy restore: the connection to the daemon that supplies the pages. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+#include "lazy/connect.h"
 #include "lazy/lazy.h"
 #include "memory/lazy.h"
+#include "restore/interrupted.h"
 #include "restore/restore.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
-#include "util/proc_root.h"
+
+#define WAIT_STEP_MS 100 /* signals are looked for as often */
+
+static int ended(void)
+{
+	return fail(-EPIPE, "the daemon that supplies lazy pages has ended");
+}
+
+/*
+ * When it has accepted us, and guards what we send, or has refused. Before there is a process: it may serve others first.
+ */
+static int await_greeting(const struct restore *r, int sock)
+{
+	struct pollfd in = { .fd = sock, .events = POLLIN };
+	char text[256];
+	ssize_t n;
+	int err;
+
+	while (poll(&in, 1, WAIT_STEP_MS) <= 0) {
+		err = restore_interrupted();
+		if (err)
+			return err;
+	}
+	n = recv(sock, text, sizeof(text) - 1, 0);
+	if (n <= 0)
+		return ended();
+	if (!*text)
+		return 0;
+	text[n] = '\0';
+	return fail(-EINVAL, "the daemon that supplies lazy pages (" LAZY_SOCKET " in the work directory) refuses: %s",
+		    text);
+}
 
 /* One that was started before; -ENOENT: there is none. */
 static int connect_daemon(struct restore *r)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	char dir[PROC_FD_NAME_MAX];
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	int sock, err;
+	char id[LAZY_ID_SIZE];
+	bool greets = false;
+	int err = lazy_identity(r->opts, r->dir, id), sock;
 
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s/" LAZY_SOCKET, proc_fd_path(dir, r->opts->work_dir_fd));
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (sock < 0)
-		return -errno;
-	err = connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
-	/* It gets the memory of the tree. */
-	if (!err && (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || (peer.uid && peer.uid != geteuid())))
-		err = -EPERM;
+	sock = err ? err : lazy_connect(r->opts, id, &greets);
+	err = sock >= 0 && greets ? await_greeting(r, sock) : 0;
 	if (!err)
 		return sock;
 	close(sock);
-	return err == -ECONNREFUSED ? -ENOENT : err;
+	return err;
 }
 
 /* A process that will not report itself. */
@@ -73,7 +96,7 @@ int restore_lazy_begin(struct restore *r)
 		return err;
 	sock = connect_daemon(r);
 	r->lazy.own = sock == -ENOENT;
-	err = r->lazy.own ? lazy_spawn(r->opts, r->dir, &sock) : sock < 0 ? fail(sock, "connect to " LAZY_SOCKET) : 0;
+	err = r->lazy.own ? lazy_spawn(r->opts, r->dir, &sock) : sock < 0 ? sock : 0;
 	if (!err)
 		err = keep(r, sock, &r->lazy.sock);
 	if (err)
@@ -81,14 +104,14 @@ int restore_lazy_begin(struct restore *r)
 	restore_for_each_task(rt, r)
 		if (!err)
 			err = report_without_memory(r, rt);
-	return err ? fail(err, "the daemon that supplies lazy pages has ended") : 0;
+	return err ? ended() : 0;
 }
 
 int restore_lazy_look(const struct restore *r)
 {
 	struct pollfd end = { .fd = r->lazy.sock };
 
-	return poll(&end, 1, 0) > 0 ? fail(-EPIPE, "the daemon that supplies lazy pages has ended") : 0;
+	return poll(&end, 1, 0) > 0 ? ended() : 0;
 }
 
 int restore_lazy_complete(struct restore *r)
@@ -99,9 +122,9 @@ int restore_lazy_complete(struct restore *r)
 	if (r->lazy.sock < 0)
 		return 0;
 	if (r->lazy.own && read_full(r->lazy.sock, &ready, 1) != 1)
-		return fail(-EPIPE, "the daemon that supplies lazy pages has ended");
+		return ended();
 	if (send(r->lazy.sock, &word, sizeof(word), MSG_NOSIGNAL) != sizeof(word))
-		return fail(-errno, "the daemon that supplies lazy pages has ended");
+		return ended();
 	close(r->lazy.sock);
 	r->lazy.sock = -1;
 	return 0;

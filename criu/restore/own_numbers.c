@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "kernel/last_pid.h"
 #include "kernel/ns_run.h"
-#include "restore/await_tasks.h"
+#include "restore/interrupted.h"
 #include "restore/nested.h"
 #include "restore/restore.h"
 #include "run/restore.h"

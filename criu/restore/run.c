@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "image/dir.h"
 #include "restore/await_tasks.h"
+#include "restore/interrupted.h"
 #include "restore/turns.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
