@@ -81,7 +81,8 @@ def victim(what, main):
         line = text_of(f"/proc/{pid}/cmdline")
         if what == "the connection" and f"\0{RSH}\0" in line and "--receive" in line:
             return pid
-        if what == "the receiver" and f"{MIGRATE}\0--receive\0" in line:
+        if what in ("the receiver", "the holder of the copy") and f"{MIGRATE}\0--receive\0" in line and \
+                text_of(f"/proc/{pid}/comm").startswith("migrate-hold") == (what == "the holder of the copy"):
             return pid
         if what == "the dump" and line.startswith(f"{CRIU}\0dump"):
             return pid

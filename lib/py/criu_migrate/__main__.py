@@ -5,7 +5,7 @@ import os
 import sys
 
 from .common import Failed, say
-from .decision import ask, hold, tell
+from .decision import tell
 from .lazy_target import outcome
 from .source import migrate
 from .target import receive
@@ -32,13 +32,12 @@ def command_line(argv):
     p.add_argument("--dir", default="/var/tmp", help="for images (default: %(default)s)")
     p.add_argument("--remote-dir", default="/var/tmp", metavar="DIR", help="the same at the host (default: %(default)s)")
     p.add_argument("--tell", nargs=2, metavar=("DIR", "go|abort"), help="at the target: lets a copy that waits in DIR run, or removes it")
-    for internal in ("--ask", "--hold", "--outcome"):
-        p.add_argument(internal, help=argparse.SUPPRESS)
+    p.add_argument("--outcome", help=argparse.SUPPRESS)
     p.add_argument("--receive", action="store_true", help=argparse.SUPPRESS)
     o = p.parse_args(argv)
     if o.pre_copy and o.pre_copy != "auto" and not (o.pre_copy.isdigit() and int(o.pre_copy) > 0):
         p.error(f"--pre-copy: a number of rounds or auto is expected, not '{o.pre_copy}'")
-    if not (o.receive or o.ask or o.hold or o.outcome or o.tell) and (o.pid is None or o.host is None):
+    if not (o.receive or o.outcome or o.tell) and (o.pid is None or o.host is None):
         p.error("PID and HOST are needed")
     if o.lazy and o.compress:
         p.error("--lazy and --compress are mutually exclusive, as for criu dump --lazy-pages")
@@ -51,10 +50,6 @@ def main(argv):
     o = command_line(argv)
     o.program = os.path.realpath(sys.argv[0])
     try:
-        if o.ask:
-            return ask(o.ask)
-        if o.hold:
-            return hold(o.hold)
         if o.outcome:
             return outcome(o.outcome)
         if o.tell:

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The action scripts at both sides, and what they wait for."""
+"""What a copy that is complete waits for at the target."""
 import contextlib
 import os
 import select
-import shlex
 import shutil
 import socket
 import subprocess
-import sys
 import time
 
 from .boot import BOOT
@@ -17,32 +15,34 @@ RETRIES, RETRY_PAUSE = 150, 2.0
 HOLD, DECIDED, ABORTED, RUNS = "hold.sock", "decided", "aborted", "runs"
 
 
-def write_script(path, program, stage, *argv):
-    command = shlex.join([sys.executable, program, *argv])
-    with open(path, "w") as f:
-        f.write(f'#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" = {stage} ] || exit 0\nexec {command}\n')
-    os.chmod(path, 0o700)
-
-
-def ask(path):
-    """At the source, while the tree is frozen: 0 when its copy is complete."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(path)
-        return 0 if s.makefile().readline() == "go\n" else 1
-
-
-def hold(path):
-    """At the target, when the tree is complete: waits for the decision, as long as there is a restore."""
-    name = os.path.join(path, HOLD)
+def start_holder(path, restore, gate):
+    """A process that lets the copy wait for its decision, whatever becomes of this one. @restore: a pidfd."""
+    if os.fork():
+        gate.close()
+        return
     try:
-        ended = restore_pidfd(path)
-    except (Failed, ProcessLookupError):
-        return 1
+        os.setsid()
+        with contextlib.suppress(OSError), open("/proc/self/comm", "w") as f:
+            f.write("migrate-hold")
+        keep = {2, restore, *gate.fds}
+        for fd in {int(name) for name in os.listdir("/proc/self/fd")} - keep:
+            with contextlib.suppress(OSError):  # that of the directory
+                os.close(fd)
+        hold(path, restore, gate)
+    finally:
+        os._exit(0)
+
+
+def hold(path, restore, gate):
+    """From when the tree is complete on, as long as there is a restore."""
+    name = os.path.join(path, HOLD)
+    if not gate.await_script(restore):
+        return
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(name + ".new")
         listener.listen(1)
         os.rename(name + ".new", name)
-        while not os.path.exists(os.path.join(path, ABORTED)) and not is_ready(ended, listener.fileno()):
+        while not os.path.exists(os.path.join(path, ABORTED)) and not is_ready(restore, listener.fileno()):
             with listener.accept()[0] as peer:
                 word = peer.makefile().readline().strip()
                 if word in ("go", "abort"):
@@ -52,9 +52,9 @@ def hold(path):
                     os.unlink(name)
                     with contextlib.suppress(OSError):  # it counts, whoever has said it
                         peer.sendall(b"ok\n")
-                    return 0 if word == "go" else 1
+                    gate.answer(word)
+                    return
     os.unlink(name)
-    return 1
 
 
 def write_pid(path, pid):

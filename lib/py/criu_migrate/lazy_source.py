@@ -90,8 +90,8 @@ class Mover:
     def __init__(self, source):
         self.source, self.number, self.start = source, source.rounds + 1, time.monotonic()
         self.pages, its = socket.socketpair()
-        self.dump, self.pidfd, self.listener = source.start_dump(self.number, "--lazy-pages", "--ps-socket", str(its.fileno()),
-                                                                 fds=(its.fileno(),))
+        self.dump, self.pidfd, self.gate = source.start_dump(self.number, "--lazy-pages", "--ps-socket", str(its.fileno()),
+                                                             fds=(its.fileno(),))
         its.close()
         self.judge = Judge(source, self.pidfd, self.pages)
         self.referee = self.link = self.stream = None
@@ -99,7 +99,7 @@ class Mover:
         self.complete = self.closed = self.sent_end = False
         self.hidden = 0
 
-    def start_referee(self, waiting):
+    def start_referee(self):
         """A process that does the rest if this one is killed."""
         mine, its = socket.socketpair()
         if os.fork():
@@ -108,7 +108,8 @@ class Mover:
             return
         try:
             os.setsid()
-            for each in (mine, waiting, self.listener, self.source.peer.stdin, self.source.peer.stdout):
+            self.gate.close()
+            for each in (mine, self.source.peer.stdin, self.source.peer.stdout):
                 os.close(each.fileno())
             for number in INTERRUPTS:
                 signal.signal(number, self.judge.interrupt)
@@ -128,28 +129,23 @@ class Mover:
         if self.dump.poll() is None:
             self.dump.terminate()
 
-    def begin(self, wait_for_hook):
-        waiting = None
+    def begin(self):
         try:
-            waiting = wait_for_hook(self.listener, self.pidfd)
-            if waiting is None:
+            if not self.gate.await_script(self.pidfd):
                 self.dump.wait()
                 raise Failed(f"dump: {self.reason()}")
-            size, rate = self.source.send_images(self.number)
-            say(f"{mib(size)} at {mib(rate)}/s; the rest follows")
-            self.start_referee(waiting)
+            size = self.source.send_images(self.number)
+            say(f"{mib(size)}; the rest follows")
+            self.start_referee()
             self.source.channel.ask({"lazy": str(self.number), "options": [*self.source.restore_options(), *self.source.o.restore_option]})
             for number in INTERRUPTS:
                 signal.signal(number, self.interrupt_dump)
             self.link = Link(self.source.channel)
             self.stream = Stream(self.pages.fileno())
-            waiting.sendall(b"go\n")
-            waiting.close()
+            self.gate.answer("go")
         except BaseException:
-            self.listener.close()
-            if waiting:
-                waiting.close()     # the dump fails, and the tree continues
-            elif self.dump.poll() is None:
+            self.gate.close()       # the dump fails, and the tree continues
+            if not self.gate.reached and self.dump.poll() is None:
                 self.dump.terminate()
             hang_up(self.pages)
             self.dump.wait()
@@ -263,7 +259,7 @@ class Mover:
             signal.signal(number, signal.SIG_IGN)   # an interpreter that ends would let them kill it: the exit status counts
         moved = self.dump.returncode == 0 or not self.source.tree.goes_on()
         self.release_referee()
-        self.listener.close()
+        self.gate.close()
         if not moved:
             raise Failed(f"the tree continues here: {self.failed or self.reason()}")
         self.source.sent += self.hidden
@@ -271,8 +267,8 @@ class Mover:
             (f"; downtime {self.downtime:.3f} s" if self.downtime else ""))
 
 
-def move_lazily(source, wait_for_hook):
+def move_lazily(source):
     mover = Mover(source)
-    mover.begin(wait_for_hook)
+    mover.begin()
     mover.move()
     mover.finish()

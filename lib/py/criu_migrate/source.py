@@ -2,6 +2,7 @@
 """The side that the tree leaves."""
 import contextlib
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -13,15 +14,17 @@ import time
 from . import PROTOCOL
 from .channel import Channel
 from .common import INTERRUPTS, Failed, Lost, mib, reason, say
-from .decision import is_ready, tell_again, write_script
+from .decision import is_ready, tell_again
 from .elf import build_id
+from .gate import Gate
 from .lazy_source import move_lazily
 from .network import locks, remove_locks
-from .tree import Tree
+from .tree import Tree, may_run
 
 PAGES_ENOUGH = 8 << 20  # another round costs more than it saves
 SHRINKS = 0.8           # a round that leaves more than this part of the last one is the last
 ROUNDS_MAX = 8
+ENDING_LOOK = 2         # ms
 
 
 class Source:
@@ -106,8 +109,8 @@ class Source:
         return argv
 
     def send_images(self, number):
-        """Returns how much it was."""
-        start, size = time.monotonic(), 0
+        """Returns how much it was. An error at the target is in the next answer."""
+        size = 0
         self.channel.send({"images": str(number)})
         for entry in sorted(os.scandir(self.images(number)), key=lambda e: e.name):
             if entry.is_symlink():
@@ -115,9 +118,8 @@ class Source:
             elif entry.is_file() and not entry.name.endswith((".log", ".sock")):
                 size += entry.stat().st_size
                 self.channel.send_file(f"{number}/{entry.name}", entry.path)
-        self.channel.ask({"sync": True})
         self.sent += size
-        return size, size / max(time.monotonic() - start, 1e-6)
+        return size
 
     def pre_copy(self):
         """Until the rest does not become smaller any more."""
@@ -129,66 +131,66 @@ class Source:
             done = subprocess.run([self.o.criu, "pre-dump", *self.dump_options(self.rounds)], check=False)
             if done.returncode:
                 raise Failed(f"pre-dump: {reason(self.images(self.rounds) + '/dump.log')}")
-            size, rate = self.send_images(self.rounds)
+            start = time.monotonic()
+            size = self.send_images(self.rounds)
+            self.channel.ask({"sync": True})
+            rate = size / max(time.monotonic() - start, 1e-6)
             say(f"round {self.rounds}: {mib(size)} at {mib(rate)}/s; the same again would take {size / rate:.2f} s of downtime")
             if self.o.pre_copy == "auto" and (size < PAGES_ENOUGH or (last and size > last * SHRINKS)):
                 break
             last = size
 
-    def hook(self):
-        """The action script of the dump; returns its path, and the socket that it connects to."""
-        path = os.path.join(self.work, "hook")
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(os.path.join(self.work, "hook.sock"))
-        listener.listen(1)
-        write_script(path, self.o.program, "post-dump", "--ask", os.path.join(self.work, "hook.sock"))
-        return path, listener
-
     def start_dump(self, number, *options, fds=()):
         os.mkdir(self.images(number))
-        script, listener = self.hook()
+        gate = Gate(os.path.join(self.work, "hook"), "post-dump")
         dump = subprocess.Popen([self.o.criu, "dump", *self.dump_options(number), *self.both_options(), *options,
-                                 *self.o.dump_option, "--action-script", script], start_new_session=True, pass_fds=fds)
-        return dump, os.pidfd_open(dump.pid), listener
+                                 *self.o.dump_option, "--action-script", gate.path], start_new_session=True, pass_fds=fds)
+        return dump, os.pidfd_open(dump.pid), gate
 
     def change_over(self):
         number, start = self.rounds + 1, time.monotonic()
-        dump, pidfd, listener = self.start_dump(number)
-        waiting = referee = None
+        dump, pidfd, gate = self.start_dump(number)
+        referee = None
         try:
-            waiting = wait_for_hook(listener, pidfd)
-            if waiting is None:
+            if not gate.await_script(pidfd):
                 dump.wait()
                 raise Failed(f"dump: {reason(self.images(number) + '/dump.log')}")
-            size, rate = self.send_images(number)
-            referee = self.referee(pidfd, (waiting, listener))
+            pids = self.tree.frozen_pids()
+            size = self.send_images(number)
+            referee = self.referee(pidfd, gate)
             self.channel.ask({"restore": str(number), "options": [*self.restore_options(), *self.o.restore_option]})
             for interrupt in INTERRUPTS:
                 signal.signal(interrupt, signal.SIG_IGN)
         except BaseException:
-            listener.close()
-            if waiting:
-                waiting.close()  # the dump fails, and the tree continues
-            elif dump.poll() is None:
+            gate.close()        # the dump fails, and the tree continues
+            if not gate.reached and dump.poll() is None:
                 dump.terminate()
             dump.wait()
             if referee:
                 self.give_up()
                 referee.close()
             raise
-        waiting.sendall(b"go\n")
-        waiting.close()
-        dump.wait()
+        gate.answer("go")
+        gate.close()
         # A dump that has succeeded has killed its tree.
-        gone = self.keep = dump.returncode == 0 or not self.tree.goes_on()
+        gone = self.keep = self.await_end(pidfd, pids) or dump.wait() == 0 or not self.tree.goes_on()
         try:
             self.decide("go" if gone else "abort")
         finally:
             referee.close()
+            dump.wait()
         self.keep = False
         if not gone:
             raise Failed(f"the dump failed, the tree continues here: {reason(self.images(number) + '/dump.log')}")
-        say(f"{mib(size)} at {mib(rate)}/s; downtime {time.monotonic() - start:.3f} s, {mib(self.sent)} in all")
+        say(f"{mib(size)}; downtime {time.monotonic() - start:.3f} s, {mib(self.sent)} in all")
+
+    def await_end(self, dump_pidfd, pids):
+        """Of the tree or of its dump. True: nothing of it will run again, even if the kernel is still freeing its memory."""
+        poll = select.poll()
+        poll.register(dump_pidfd, select.POLLIN)
+        while not (ending := bool(pids) and not any(map(may_run, pids))) and not poll.poll(ENDING_LOOK):
+            pass
+        return ending
 
     def give_up(self):
         """The copy may be complete although its answer has not arrived."""
@@ -218,7 +220,7 @@ class Source:
             raise Failed(f"the copy at {self.o.host} waits for: criu-migrate --tell {self.there} {word}" +
                          (f"; its images are in {self.work}, too" if self.keep else ""))
 
-    def referee(self, dump_pidfd, not_its_own):
+    def referee(self, dump_pidfd, gate):
         """A process that tells the target what has happened if this one is killed. Ends when the socket is written to. It is
         there before the target is asked to restore: a connection may take the answer, and not deliver it."""
         mine, its = socket.socketpair()
@@ -227,7 +229,8 @@ class Source:
             return Referee(mine)
         try:
             os.setsid()
-            for each in (mine, *not_its_own, self.peer.stdin, self.peer.stdout):
+            gate.close()
+            for each in (mine, self.peer.stdin, self.peer.stdout):
                 os.close(each.fileno())
             if its.recv(1) == b"":
                 is_ready(dump_pidfd)
@@ -273,11 +276,6 @@ def validates_by_size(options):
     return found[-1:] == ["filesize"]
 
 
-def wait_for_hook(listener, pidfd):
-    """The connection of the action script, or None if the program that would start it ends before."""
-    return listener.accept()[0] if is_ready(listener.fileno(), pidfd) else None
-
-
 def migrate(options):
     source = Source(options)
 
@@ -292,7 +290,7 @@ def migrate(options):
             source.pre_copy()
         before = locks(options.pid) if options.tcp_established else set()
         if options.lazy:
-            move_lazily(source, wait_for_hook)
+            move_lazily(source)
         else:
             source.change_over()
         if options.tcp_established:

@@ -14,8 +14,9 @@ from . import PROTOCOL
 from .boot import write_boot
 from .channel import Channel
 from .common import Failed, mib, reason
-from .decision import DECIDED, HOLD, remove, send_decision, tree_runs, write_pid, write_script
+from .decision import DECIDED, HOLD, remove, send_decision, start_holder, tree_runs, write_pid
 from .elf import build_id
+from .gate import Gate
 from .lazy_target import LazyTarget
 
 
@@ -97,14 +98,14 @@ class Target:
     def start_restore(self, number, options):
         """Returns when the tree is complete; it does not run."""
         self.asked = number, options
-        script = self.path("hook")
-        write_script(script, self.program, "pre-resume", "--hold", self.dir)
+        gate = Gate(self.path("hook"), "pre-resume")
         self.restore = subprocess.Popen(
             [self.criu, "restore", *options, "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v4",
-             "--action-script", script],
+             "--action-script", gate.path],
             stdin=subprocess.DEVNULL, start_new_session=True, cwd="/")
         write_pid(self.dir, self.restore.pid)
         pidfd = os.pidfd_open(self.restore.pid)
+        start_holder(self.dir, pidfd, gate)
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         while not os.path.exists(self.path(HOLD)):

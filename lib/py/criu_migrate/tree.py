@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A process tree, as /proc shows it."""
+import contextlib
 import os
 import select
 import signal
@@ -7,6 +8,39 @@ import signal
 from .common import Failed
 
 PF_EXITING = 4
+
+
+def thread_may_run(path):
+    with open(f"{path}/status") as f:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+    with open(f"{path}/stat") as f:
+        flags = int(f.read().rpartition(")")[2].split()[6])
+    pending = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
+    return not pending >> (signal.SIGKILL - 1) & 1 and not flags & PF_EXITING
+
+
+def may_run(pid):
+    """Not if all its threads have ended, or must end. The first one may have ended before the others."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    for tid in threads:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            try:
+                if thread_may_run(f"/proc/{pid}/task/{tid}"):
+                    return True
+            except (ValueError, IndexError, KeyError):
+                return True
+    return False
+
+
+def children(pid):
+    found = []
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/children") as f:
+            found += map(int, f.read().split())
+    return found
 
 
 class Tree:
@@ -23,26 +57,23 @@ class Tree:
         poll.register(self.pidfd, select.POLLIN)
         if poll.poll(0):
             return False
-        try:
-            with open(f"/proc/{self.root}/status") as f:
-                status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-            with open(f"/proc/{self.root}/stat") as f:
-                flags = int(f.read().rpartition(")")[2].split()[6])
-        except (OSError, ValueError, IndexError):
-            return not poll.poll(0)
-        pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)
-        dying = pending >> (signal.SIGKILL - 1) & 1 or flags & PF_EXITING
-        return not dying and not poll.poll(0)
+        return may_run(self.root) and not poll.poll(0)
 
     def pids(self):
         found = [self.root]
         for pid in found:
-            try:
-                for tid in os.listdir(f"/proc/{pid}/task"):
-                    with open(f"/proc/{pid}/task/{tid}/children") as f:
-                        found += map(int, f.read().split())
-            except OSError:
-                pass
+            with contextlib.suppress(OSError):
+                found += children(pid)
+        return found
+
+    def frozen_pids(self):
+        """All of them, while none comes or ends. None: not known."""
+        found = [self.root]
+        try:
+            for pid in found:
+                found += children(pid)
+        except OSError:
+            return None
         return found
 
     def tids(self):
