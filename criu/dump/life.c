@@ -83,6 +83,7 @@ void dump_free(struct dump *dump)
 	memory_dump_end(dump);
 	hash_free(&dump->path_ids);
 	hash_free(&dump->saved_fs);
+	hash_free(&dump->kernel_pipes);
 	hash_free(&dump->shown_pid_ns);
 	hash_free(&dump->fd_ids);
 	hash_free(&dump->task_by_pid);

@@ -23,6 +23,7 @@ extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, land
 	cgroup_kind; /* kinds/ns/cgroup */
 extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, call_restart_kind, timed_call_kind, fs_kind;
 /* runs; segments_run: memory/segments.h, sysv_run: memory/sysv.h */
+extern const struct task_kind autofs_kind; /* kinds/ns/mnt/fs_autofs_restore.c */
 extern const struct task_kind pid_children_kind, time_children_kind;
 extern const struct run_kind cpuinfo_run, seccomp_run, sem_undo_run, locks_run;
 extern const struct run_kind time_ns_run, pid_ns_run, user_ns_run, uts_ns_run, ipc_ns_run, net_ns_run, mnt_ns_run;

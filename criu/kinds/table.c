@@ -17,34 +17,33 @@ const struct fd_kind
 		&packet_kind,	&io_uring_kind, &unsupported_kind, /* last: accepts everything, to report its type */
 		NULL,
 	};
-const struct task_kind
-	*const
-		task_kinds[] = {
-			&terminal_kind,
-			&cpu_kind,
-			&creds_kind,
-			&signals_kind,
-			&timers_kind,
-			&limits_kind,
-			&sched_kind,
-			&autogroup_kind,
-			&keyrings_kind,
-			&attributes_kind,
-			&robust_kind,
-			&rseq_kind,
-			&sem_undo_kind,
-			&landlock_kind,
-			&pid_children_kind,
-			&time_children_kind,
-			&apart_kind,
-			&cgroup_kind,
-			&lsm_kind,
-			&seccomp_kind,
-			&call_restart_kind,
-			&timed_call_kind,
-			&fs_kind, /* last: apply changes root and directory, through which others find their files */
-			NULL,
-		};
+const struct task_kind *const task_kinds[] = {
+	&terminal_kind,
+	&cpu_kind,
+	&creds_kind,
+	&signals_kind,
+	&timers_kind,
+	&limits_kind,
+	&sched_kind,
+	&autogroup_kind,
+	&keyrings_kind,
+	&attributes_kind,
+	&robust_kind,
+	&rseq_kind,
+	&sem_undo_kind,
+	&landlock_kind,
+	&pid_children_kind,
+	&time_children_kind,
+	&apart_kind,
+	&cgroup_kind,
+	&lsm_kind,
+	&seccomp_kind,
+	&call_restart_kind,
+	&timed_call_kind,
+	&autofs_kind,
+	&fs_kind, /* last: apply changes root and directory, through which others find their files */
+	NULL,
+};
 
 /* clang-format off */
 const struct run_kind *const run_kinds[] = {

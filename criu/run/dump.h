@@ -121,6 +121,7 @@ struct dump {
 	struct image_store *dir;
 	enum lsm lsm; /* kinds/task/lsm.c: whose labels are saved */
 	struct hash saved_fs; /* device numbers (kdev_make) of file systems whose content is saved with their mounts */
+	struct hash kernel_pipes; /* inodes of pipes that only the kernel writes to, by what is saved (autofs) */
 	struct hash shown_pid_ns; /* proc of which others may be mounted in the tree: device number -> struct ns */
 	struct path_roots roots; /* roots for paths of the tree */
 	struct hash roots_by_mount; /* roots.by_mount, if there is a mount namespace that is not the tool's */

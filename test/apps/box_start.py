@@ -58,6 +58,9 @@ def make_dev(spec):
     for name, minor in NODES.items():
         make_node(spec, name, os.makedev(1, minor))
     make_node(spec, "tty", os.makedev(5, 0))
+    # With it systemd mounts on access, which root of a user namespace may not.
+    if os.path.exists("/dev/autofs") and not spec.get("maps"):
+        make_node(spec, "autofs", os.stat("/dev/autofs").st_rdev)
     for name, target in LINKS.items():
         os.symlink(target, f"dev/{name}")
     mount("devpts", "dev/pts", "devpts", NOSUID | NOEXEC, "newinstance,ptmxmode=666,mode=620,gid=5")

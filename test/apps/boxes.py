@@ -2,12 +2,13 @@
 """Containers with all namespaces, for tests after tools.enter()."""
 import json
 import os
+import re
 import sys
 
 from tools import CRIU, HERE, Failed, criu, exit_of, gone, images_dir, last_lines, live_pids, run, runner, start, text_of, tmp, tree_of, wait_for
 
 ENV = {"container": "criu-test", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "vt220"}
-
+NUMBERS = re.compile(r",(?:pgrp|pipe_ino)=\d+")  # of autofs: those of the tool's pid namespace, and of a new pipe
 
 class Box:
     """.init is the tool's pid of the first process; .root its root directory"""
@@ -71,7 +72,7 @@ class Box:
         parents = {f[0]: f[4] for f in lines}
         for f in lines:
             f[3] = "root" if f[3] == self.root else "group" if f[3] in group else f[3]
-        return sorted(" ".join([parents.get(f[1], "-") if f[4] != "/" else "-", *f[3:6], *(w.split(":")[0] for w in f[6:])]) for f in lines)
+        return sorted(" ".join([parents.get(f[1], "-") if f[4] != "/" else "-", *f[3:6], *(NUMBERS.sub("", w.split(":")[0]) for w in f[6:])]) for f in lines)
 
     def processes(self):
         """{pid inside: what does not change}, of those that are not about to exit"""

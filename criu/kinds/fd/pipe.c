@@ -102,8 +102,10 @@ static int pipe_save_end(struct dump *dump)
 	for (struct record *r = all ? all->first : NULL; r; r = r->next) {
 		const struct pipe_seen *seen = (const struct pipe_seen *)r;
 		const char *end = seen->reader ? "writing" : "reading";
+		uint64_t any;
 
-		if ((seen->reader || !seen->reader_held) && (seen->writer || !seen->writer_held))
+		if ((seen->reader || !seen->reader_held) &&
+		    (seen->writer || !seen->writer_held || hash_get(&dump->kernel_pipes, r->b, &any)))
 			continue;
 		if (is_external(dump->opts, r->b))
 			continue;

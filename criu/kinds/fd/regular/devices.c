@@ -20,6 +20,7 @@ static const struct {
 	{ 10, 144 }, /* nvram */
 	{ 10, 183 }, /* hwrng */
 	{ 10, 234 }, /* btrfs-control */
+	{ 10, 235 }, /* autofs: each call says which mount it is about */
 	{ 10, 237 }, /* loop-control */
 };
 
@@ -28,7 +29,6 @@ static const struct {
 static const struct {
 	const char *prefix, *reason;
 } stateful_devices[] = {
-	{ "autofs", "mounts file systems on access; end the automounter first" },
 	{ "cachefiles", "is the cache of a network file system; end its daemon first" },
 	{ "cpu_dma_latency", "limits the CPUs' latency while it is open; close it first" },
 	{ "cuse", "implements another device (CUSE); end that first" },

@@ -69,6 +69,8 @@ static int create_fs(struct restore *r, const struct mount_fs *fs)
 		options = options_of_host(fs->type->name);
 	if (err)
 		return err;
+	if (fs->type->create)
+		return fs->type->create(r, fs->whole);
 	return fs->shown ? mount_create_shown(r, fs->whole, options) : mount_create_fs(fs->whole, options);
 }
 

@@ -139,7 +139,7 @@ static int configure(int fs, const struct mount *mount, const char *options)
 int mount_create_fs(const struct mount *mount, const char *options)
 {
 	const struct fs_type *type = mount->fs->type;
-	const char *name = !type || type == &fs_type_enabled ? mount->entry->fsname : type->name;
+	const char *name = type && *type->name ? type->name : mount->entry->fsname; /* --enable-fs: of the images */
 	_cleanup_close_ int fs = fsopen(name, FSOPEN_CLOEXEC);
 	int fd, err;
 

@@ -19,6 +19,7 @@ struct fs_type {
 	const char *name; /* of fsopen(2) and mountinfo, without subtype */
 	uint32_t number; /* enum fstype of mnt.proto; FSTYPE__AUTO for those without one: with fsname */
 	bool of_pid_ns; /* its content is that of the pid namespace of the process that creates it */
+	bool of_first; /* the first process of the tree creates it: it refers to one in its pid namespace */
 	bool is_file; /* its root is no directory */
 	bool single; /* the kernel has one, or one for each namespace of the creator: it has no content of its own */
 	unsigned shows; /* BIT(enum ns_type): the kernel has one for each namespace of that type, of the creator */
@@ -37,6 +38,8 @@ struct fs_type {
 	 * the first file is saved. Must not change anything.
 	 */
 	int (*survey)(struct dump *, const struct ns *, struct mount *, int dir_fd);
+	/* Dump: before its root directory is opened, in the tool's memory: 1 if that may block (a blocker has been added), 0, -errno. */
+	int (*blocks)(struct dump *, const struct ns *, const struct mount *);
 	/* Dump: writes its images. After all files: their temporary names are there. Not for `criu check`. */
 	int (*save)(struct dump *, const struct ns *, struct mount *, int dir_fd);
 	/* Restore: reads and checks its images, sets @mount->fs->data; no side effect. */
@@ -56,6 +59,8 @@ struct fs_type {
 	int (*is_ready)(struct restore *, const struct mount *);
 	int (*options)(struct restore *, const struct mount *, char **ret);
 	int (*refuse)(const struct mount *);
+	/* Restore: instead of creating it from its options: a detached mount of it. */
+	int (*create)(struct restore *, const struct mount *);
 	/*
 	 * Restore: it has just been created, with its options, and is not visible to anybody. Nothing is mounted on it: mount
 	 * points that its content lacks are created later. Failure removes all of it.
@@ -66,6 +71,7 @@ struct fs_type {
 /* A type that --enable-fs names: it is mounted again, from the source and with the options of the images. */
 extern const struct fs_type fs_type_enabled;
 extern const struct fs_type fs_type_devpts; /* fs_devpts.c */
+extern const struct fs_type fs_type_autofs; /* fs_autofs.c */
 /* NULL: there is no row. @fstype: of mountinfo; a subtype (fuse.sshfs) is ignored. */
 const struct fs_type *fs_type_by_name(const char *fstype);
 /* Of a record. */

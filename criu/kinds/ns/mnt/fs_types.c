@@ -89,18 +89,12 @@ static const struct fs_type tracefs = { .name = "tracefs",
 					.no_options = true,
 					.of_host = true };
 
-/* Its options have the number of a descriptor of the one that mounts it. autofs(5) */
-static const struct fs_type autofs = { .name = "autofs",
-				       .number = FSTYPE__AUTOFS,
-				       .single = true,
-				       .refused = "the daemon that mounts on access is connected with it by a pipe" };
-
 const struct fs_type fs_type_enabled = { .name = "", .number = FSTYPE__AUTO };
 
 static const struct fs_type *const types[] = { &proc,	     &sysfs,   &devtmpfs, &tmpfs,     &fs_type_devpts,
 					       &mqueue,	     &cgroup,  &cgroup2,  &overlay,   &debugfs,
 					       &securityfs,  &tracefs, &ramfs,	  &hugetlbfs, &bpf,
-					       &binfmt_misc, &fusectl, &pstore,	  &nsfs,      &autofs };
+					       &binfmt_misc, &fusectl, &pstore,	  &nsfs,      &fs_type_autofs };
 
 const struct fs_type *fs_type_by_name(const char *fstype)
 {
@@ -118,6 +112,9 @@ const struct fs_type *fs_type_of_entry(const MntEntry *entry)
 
 	if (entry->fstype == FSTYPE__AUTO) {
 		type = entry->fsname ? fs_type_by_name(entry->fsname) : NULL;
+		/* Its options are of no use without its image. */
+		if (type == &fs_type_autofs)
+			return NULL;
 		return type && (type->number == FSTYPE__AUTO || type->refused) ? type : &fs_type_enabled;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)

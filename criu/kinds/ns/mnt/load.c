@@ -13,15 +13,6 @@
 #include "util/log.h"
 #include "util/str.h"
 
-struct mount_restore *mount_restore_data(struct restore *r)
-{
-	void **data = restore_kind_data(r, &mnt_ns_run);
-
-	if (!*data)
-		*data = restore_alloc(r, sizeof(struct mount_restore));
-	return *data;
-}
-
 /* Absolute, and without components that lead elsewhere. */
 static bool is_plain_path(const char *path)
 {
@@ -120,16 +111,6 @@ static int note_fs(struct restore *r, struct mounts *m, struct mount *mount)
 	return 0;
 }
 
-static bool is_enabled(const struct restore *r, const char *type)
-{
-	const struct str_list *list = &r->opts->enable_fs;
-
-	for (size_t i = 0; i < list->n; i++)
-		if (str_eq(list->v[i], type) || str_eq(list->v[i], "all"))
-			return true;
-	return false;
-}
-
 /* One whose file system is created, or is that of another mount. */
 static int check_made(struct restore *r, const struct ns *ns, struct mount *mount)
 {
@@ -150,7 +131,7 @@ static int check_made(struct restore *r, const struct ns *ns, struct mount *moun
 			-EOPNOTSUPP,
 			"mount %s is of type %s, %s: that is not supported; dump it as an external mount (--external 'mnt[%s]:KEY')",
 			e->mountpoint, fs->type->name, fs->type->refused, e->mountpoint);
-	if (fs->type == &fs_type_enabled && (!e->fsname || !is_enabled(r, e->fsname)))
+	if (fs->type == &fs_type_enabled && (!e->fsname || !mount_type_is_enabled(r, e->fsname)))
 		return fail(-EINVAL,
 			    "mount %s is of type %s: use --enable-fs %s to mount it from its source again (%s)",
 			    e->mountpoint, e->fsname ?: "unknown", e->fsname ?: "TYPE", e->source);

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "kernel/ns_run.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/mnt/autofs.h"
 #include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/save.h"
@@ -58,6 +59,13 @@ static int mnt_link(struct restore *r)
 	return mounts_check(r);
 }
 
+static int mnt_check(struct restore *r)
+{
+	int err = mounts_check_sources(r);
+
+	return autofs_check(r) ?: err;
+}
+
 /* A root in the tool's mount namespace, below which tasks in others look up what is in that. */
 static int open_own_root(struct restore *r, struct ns *first)
 {
@@ -107,6 +115,8 @@ static int mnt_prepare(struct restore *r)
 	struct ns *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
 	int err = mounts_make_idmaps(r);
 
+	if (!err)
+		err = autofs_prepare(r);
 	if (!err)
 		err = mounts_open_sources(r);
 	if (!err)
@@ -185,6 +195,7 @@ static int mnt_all_born(struct restore *r)
 static int mnt_ready(struct restore *r)
 {
 	mounts_close(r);
+	autofs_close(r);
 	return 0;
 }
 
@@ -197,6 +208,7 @@ static void mnt_running(struct restore *r)
 static void mnt_failed(struct restore *r)
 {
 	mounts_close(r);
+	autofs_close(r);
 	mount_undo_end(r, true);
 }
 
@@ -208,7 +220,7 @@ const struct run_kind mnt_ns_run = {
 	.save_namespace = mnt_save,
 	.load_namespace = mnt_load,
 	.link = mnt_link,
-	.check = mounts_check_sources,
+	.check = mnt_check,
 	.prepare = mnt_prepare,
 	.fill_namespace = mnt_fill,
 	.at_birth = mnt_at_birth,

@@ -4,6 +4,7 @@
 #include "kinds/ns/mnt/mount.h"
 #include "run/restore.h"
 
+struct autofs_numbers;
 struct mount_removed;
 struct mount_undo;
 
@@ -12,9 +13,13 @@ struct mount_restore {
 	struct mount_run run; /* first */
 	bool cloned; /* what need not wait for the pid namespace, for all mount namespaces */
 	struct mount_removed *removed; /* removed.c */
+	struct autofs_numbers *autofs; /* autofs.h; NULL: there is none */
 	struct mount_undo *undo; /* NULL: nothing that the tree has from outside has to be removed after a failure */
 };
+/* restore_data.c */
 struct mount_restore *mount_restore_data(struct restore *r);
+/* Does --enable-fs name it? */
+bool mount_type_is_enabled(const struct restore *r, const char *type);
 
 /* load.c: reads mountpoints-N.img. */
 int mounts_load(struct restore *r, struct ns *ns);

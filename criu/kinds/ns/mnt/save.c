@@ -38,6 +38,13 @@ static int survey_all(void *arg)
 	mounts_for_each(mount, m) {
 		if (err || !is_first_with_content(mount))
 			continue;
+		if (mount->fs->type->blocks) {
+			err = mount->fs->type->blocks(c->dump, c->ns, mount);
+			if (err > 0)
+				return 0;
+			if (err)
+				return err;
+		}
 		_cleanup_close_ int fd = mount_open_whole(mount);
 		if (fd < 0)
 			err = fail(fd, "open mount %s", MOUNT_NAME(mount));

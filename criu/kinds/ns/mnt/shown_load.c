@@ -39,7 +39,8 @@ int mount_load_shown(struct restore *r, struct mount *mount)
 
 bool mount_waits(const struct mount *mount)
 {
-	return mount->binds_nested || (mount->fs->type && (mount->fs->type->of_pid_ns || mount->fs->shown));
+	return mount->binds_nested ||
+	       (mount->fs->type && (mount->fs->type->of_pid_ns || mount->fs->type->of_first || mount->fs->shown));
 }
 
 bool mount_shows_nested(const struct mount *mount)
