@@ -203,7 +203,7 @@ int thread_prepare(struct compel_ctl *ctl, struct borrowed *b, const struct comp
 	if (!ctl->restoring && filtered(b->tid, status))
 		return ctl_set_error(
 			ctl, -EPERM,
-			"thread %d is under seccomp; suspending it requires CAP_SYS_ADMIN in the initial user namespace",
+			"thread %d is under seccomp; suspending it requires CAP_SYS_ADMIN in the initial user namespace, and a tracer without seccomp",
 			b->tid);
 	b->own = snapshot->regs;
 	b->mask = snapshot->sigmask;

@@ -31,6 +31,7 @@ static void look_at_status(struct dump *dump, struct dump_task *dt)
 		return;
 	if (proc_is_32bit(&dt->proc) > 0)
 		dump_foreign_blocker(dump, dt);
+	dump_filtered_blocker(dump, dt);
 	if (&dt->t == dump->tree.root)
 		dump_note_pid_ns(dump, dt, &dt->status);
 	if (!dt->status.tracer)

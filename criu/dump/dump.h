@@ -42,6 +42,8 @@ void dump_drop_task(struct dump *dump, struct dump_task *dt);
 int dump_read_stat(struct dump_task *dt);
 /* Reports a process in which our code cannot run: a 32-bit program. */
 void dump_foreign_blocker(struct dump *dump, const struct dump_task *dt);
+/* filtered.c: whether a thread is under seccomp, and that cannot be saved: then it is a blocker. */
+bool dump_filtered_blocker(struct dump *dump, const struct dump_task *dt);
 /* entered.c: with the status of the root: whether its pid namespace is not the tool's, and @dump is to find all in it. */
 int dump_note_pid_ns(struct dump *dump, const struct dump_task *root, const struct proc_status *status);
 /* Adds processes that entered that namespace from outside, and are not known yet; returns their number. */

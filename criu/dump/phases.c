@@ -260,10 +260,10 @@ static int dedup_parents(struct dump *dump)
 }
 
 /*
- * Our code cannot run in a 32-bit program. All other blockers are still reported: those that can be seen from outside, as
- * by a check.
+ * Our code cannot run in a 32-bit program, nor under filters that cannot be suspended. All other blockers are still reported:
+ * those that can be seen from outside, as by a check.
  */
-static int find_foreign(struct dump *dump)
+static int find_closed(struct dump *dump)
 {
 	struct dump_task *dt;
 
@@ -272,10 +272,10 @@ static int find_foreign(struct dump *dump)
 
 		for (size_t i = 0; i < dt->nr_threads; i++)
 			foreign |= dt->threads[i].stop.foreign;
-		if (!foreign)
-			continue;
-		dump_foreign_blocker(dump, dt);
-		dump->mode = DUMP_REFUSAL;
+		if (foreign)
+			dump_foreign_blocker(dump, dt);
+		if (dump_filtered_blocker(dump, dt) || foreign)
+			dump->mode = DUMP_REFUSAL;
 	}
 	return 0;
 }
@@ -314,7 +314,7 @@ static const struct phase phases[] = {
 	{ "pre-dump", FREEZES, run_pre_dump_scripts, NULL },
 	{ "page server", STOPS, memory_connect_server, NULL },
 	{ "seize", STOPS, dump_seize, report_tree },
-	{ "32-bit programs", STOPS, find_foreign, NULL }, /* may continue as a refusal */
+	{ "closed programs", STOPS, find_closed, NULL }, /* may continue as a refusal */
 	{ "infect", STOPS, dump_infect, NULL },
 	{ "survey the tree", CHECK, dump_check_tree, NULL },
 	{ "find shared resources", CHECK | REFUSAL, dump_find_shared, NULL },
