@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Threads under seccomp(2) where their filters cannot be suspended for our code, nor read: both take the same right. There is no other way: PTRACE_SECCOMP_GET_FILTER is the only interface that returns a filter.
+ * Threads under seccomp(2) where their filters cannot be suspended for our code, nor read: both take the same right. There is no
+ * other way: PTRACE_SECCOMP_GET_FILTER is the only interface that returns a filter.
  */
 #include "dump/dump.h"
 #include "kernel/proc_pid.h"

@@ -61,6 +61,8 @@ static const struct right_info {
 				 "needs CAP_WAKE_ALARM in the initial user namespace" },
 	[RIGHT_HANG_UP] = { "hang up terminals", BIT(CAP_SYS_ADMIN), 0, INITIAL,
 			    "needs CAP_SYS_ADMIN in the initial user namespace" },
+	[RIGHT_LEASES] = { "take leases on files of other users", BIT(CAP_LEASE), 0, INITIAL,
+			   "needs CAP_LEASE in the initial user namespace" },
 	[RIGHT_SCHEDULE] = { "set real-time priorities and lower nice values", BIT(CAP_SYS_NICE), 0, INITIAL,
 			     "needs CAP_SYS_NICE in the initial user namespace" },
 	[RIGHT_LOW_PORTS] = { "bind sockets to low ports", BIT(CAP_NET_BIND_SERVICE), 0, NET_NS_OWNER,

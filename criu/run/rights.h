@@ -25,6 +25,7 @@ enum right {
 	RIGHT_CHANGE_ROOT, /* chroot(2) */
 	RIGHT_ALARM_CLOCKS, /* timerfd_create(2) with CLOCK_*_ALARM */
 	RIGHT_HANG_UP, /* TIOCVHANGUP */
+	RIGHT_LEASES, /* F_SETLEASE on other users' files: fcntl(2) */
 	RIGHT_SCHEDULE, /* real-time policies and priorities, nice values below ours: sched(7), ioprio_set(2) */
 	RIGHT_LOW_PORTS, /* bind(2) to ports below net.ipv4.ip_unprivileged_port_start */
 	RIGHTS

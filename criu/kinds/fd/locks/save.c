@@ -187,6 +187,19 @@ static bool can_be_in_flight(const struct fd_probe *probe, const struct file_loc
 	       (S_ISREG(probe->st.st_mode) || S_ISDIR(probe->st.st_mode));
 }
 
+/* The process took it as another user, or the file had another owner. */
+static void check_lease(struct dump *dump, const struct fd_probe *probe, const char *text)
+{
+	const struct rights *rights = dump->inside ? dump->inside : &dump->rights;
+
+	if (probe->task->status.uid[PROC_FS] != probe->st.st_uid && !rights_may(rights, RIGHT_LEASES))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"holds %s on %s, which belongs to another user: to take it again %s: give it up (F_UNLCK), or run criu "
+			"as root, without a user namespace",
+			text, probe->link, rights_text(RIGHT_LEASES));
+}
+
 static int save_lock(struct dump *dump, const struct fd_probe *probe, uint32_t id, const struct file_lock *lock)
 {
 	char text[128];
@@ -201,6 +214,8 @@ static int save_lock(struct dump *dump, const struct fd_probe *probe, uint32_t i
 		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: not supported", text, probe->link);
 		return 0;
 	}
+	if (lock->kind == LOCK_KIND_LEASE)
+		check_lease(dump, probe, text);
 	if (probe->fd < 0 && !can_be_in_flight(probe, lock)) {
 		dump_blocker(dump, probe->task, probe->fd,
 			     "a descriptor that is only in flight in a socket holds %s on %s: receive it first", text,
