@@ -96,7 +96,10 @@ static int tty_save_content(struct dump *dump, struct tty_seen *seen)
 	return err;
 }
 
-/* When its master is closed, a slave is hung up without a right. */
+/*
+ * When its master is closed, a slave is hung up without a right. Otherwise only vhangup does it: the end of its session hangs up
+ * other terminals, but not this kind.
+ */
 static void tty_check_hung(struct dump *dump, const struct tty_seen *seen)
 {
 	const struct rights *rights = dump->inside ? dump->inside : &dump->rights;
