@@ -7,10 +7,12 @@
 #include "image/dir.h"
 #include "lazy/connect.h"
 #include "lazy/daemon.h"
+#include "lazy/kept.h"
 #include "lazy/load.h"
 #include "lazy/report.h"
 #include "lazy/lazy.h"
 #include "lazy/remote.h"
+#include "lazy/restores.h"
 #include "run/background.h"
 #include "run/options.h"
 #include "util/fds.h"
@@ -60,21 +62,31 @@ static int serve_one(struct lazy_daemon *d, int sock, const char *id)
 	return err ? err : lazy_serve(d);
 }
 
+/* As many as --restores says. */
+static int serve_several(struct lazy_daemon *d, struct kept *kept, int sock, const char *id)
+{
+	int err = restores_serve(d, kept, sock, id);
+
+	kept_end(kept, !err);
+	return err;
+}
+
 static int run(struct lazy_daemon *d, int sock, const char *id, int *ready)
 {
+	struct kept *kept = NULL;
 	int err = d->opts->restore_detached ? background_enter(ready) : 0;
 
 	if (!lazy_has_log_file() && d->opts->restore_detached)
 		log_to_fd(-1);
 	/* Before anything depends on it. */
 	if (!err && d->opts->page_server)
-		err = remote_begin(d);
+		err = d->opts->several ? kept_begin(d, &kept) : remote_begin(d);
 	if (!err)
 		err = background_ready(d->opts, *ready);
 	if (err)
 		return err;
 	log_info("lazy pages: listening on " LAZY_SOCKET);
-	err = serve_one(d, sock, id);
+	err = d->opts->several ? serve_several(d, kept, sock, id) : serve_one(d, sock, id);
 	if (d->opts->pidfile)
 		output_remove(d->opts->work_dir_fd, d->opts->pidfile);
 	/* The holder, which goes on, has the same descriptors: that of the log must not be closed. */

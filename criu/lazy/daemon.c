@@ -54,6 +54,25 @@ static int list_fds(const struct lazy_daemon *d, struct fd_list *ret)
 	return err;
 }
 
+int lazy_helper_start(const struct lazy_daemon *d, struct helper_process *ret, struct helper_job *job, const int *more,
+		      size_t n)
+{
+	const int common[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, log_fd() };
+	struct fd_list keep = { 0 };
+	int err = list_fds(d, &keep);
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(common); i++)
+		err = common[i] < 0 ? 0 : array_add(&keep, common[i]);
+	for (size_t i = 0; !err && i < n; i++)
+		err = more[i] < 0 ? 0 : array_add(&keep, more[i]);
+	job->keeps = keep.v;
+	job->nr_keeps = keep.n;
+	if (!err)
+		err = helper_start(ret, job);
+	array_free(&keep);
+	return err;
+}
+
 /* It outlives the tool: nothing of it stays open. */
 static int leave_tool(struct lazy_daemon *d)
 {

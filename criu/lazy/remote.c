@@ -6,6 +6,7 @@
 #include "lazy/remote.h"
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -15,12 +16,14 @@
 #include "run/options.h"
 #include "transport/endpoint.h"
 #include "transport/message.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 struct remote {
 	struct connection connection;
 	pthread_t thread;
 	char *chunk;
+	int kept; /* a file with pages, to which answers refer; -1: they come with their content */
 };
 
 /* Pages as the source knows them. */
@@ -31,6 +34,8 @@ struct request {
 
 static int lost(const struct lazy_daemon *d, int err)
 {
+	if (err == -EINTR)
+		return err;
 	return fail(err == -ENODATA || err == -EPIPE ? -ECONNRESET : err, "the source of lazy pages, %s, is lost",
 		    d->remote->connection.peer);
 }
@@ -115,6 +120,10 @@ static int fetch(struct lazy_daemon *d, struct request *request, uint32_t *ret_m
 			    r->connection.peer, request->vaddr, request->pid);
 	request->len = m.nr_pages * PAGE_SZ;
 	*ret_mark = m.mark;
+	if (r->kept >= 0) {
+		err = pread_exact(r->kept, r->chunk, request->len, (off_t)m.dst);
+		return err ? fail(err, "pages of the source that were kept") : 0;
+	}
 	err = connection_recv(&r->connection, r->chunk, request->len);
 	return err ? lost(d, err) : 0;
 }
@@ -198,22 +207,81 @@ static int fetch_first(struct lazy_daemon *d)
 	return err;
 }
 
-int remote_begin(struct lazy_daemon *d)
+static int new_remote(struct lazy_daemon *d)
 {
 	struct remote *r = calloc(1, sizeof(*r));
-	int err;
 
-	if (!r || !(r->chunk = malloc(LAZY_CHUNK)))
+	if (!r || !(r->chunk = malloc(LAZY_CHUNK))) {
+		free(r);
 		return fail(-ENOMEM, "lazy pages");
+	}
 	r->connection = CONNECTION_NONE;
+	r->kept = -1;
 	d->remote = r;
-	err = endpoint_connect(d->opts, -1, &r->connection);
-	if (!err)
-		err = fetch_first(d);
-	if (err)
-		return err;
-	err = pthread_create(&r->thread, NULL, run, d);
+	return 0;
+}
+
+static int start_thread(struct lazy_daemon *d)
+{
+	int err = pthread_create(&d->remote->thread, NULL, run, d);
+
 	return err ? fail(-err, "a thread for lazy pages") : 0;
+}
+
+static int connect_source(struct lazy_daemon *d)
+{
+	int err = new_remote(d);
+
+	if (!err)
+		err = endpoint_connect(d->opts, -1, &d->remote->connection);
+	return err ? err : fetch_first(d);
+}
+
+int remote_begin(struct lazy_daemon *d)
+{
+	int err = connect_source(d);
+
+	return err ? err : start_thread(d);
+}
+
+int remote_begin_kept(struct lazy_daemon *d, int sock, int kept)
+{
+	int err = new_remote(d);
+
+	if (err) {
+		close(sock);
+		return err;
+	}
+	d->remote->connection.fd = sock;
+	snprintf(d->remote->connection.peer, sizeof(d->remote->connection.peer), "the first daemon");
+	d->remote->kept = kept;
+	return start_thread(d);
+}
+
+/* One that continues when a restore fails must not have others that go on. */
+int remote_connect(struct lazy_daemon *d)
+{
+	int err = connect_source(d);
+
+	if (!err && atomic_load(&d->journal->live) == LAZY_SOURCE_LIVE)
+		err = fail(
+			-EBUSY,
+			"--restores: the source is a stopped tree (dump --lazy-pages), which can continue in one place "
+			"only: restore it without, or give page-server --lazy-pages complete images");
+	if (!err && atomic_load(&d->journal->live) == LAZY_SOURCE_UNKNOWN)
+		err = fail(-EBUSY, "--restores: the images here have all pages: leave out --page-server");
+	return err;
+}
+
+int remote_fetch(struct lazy_daemon *d, pid_t pid, uint64_t vaddr, uint64_t *len, const char **ret)
+{
+	struct request request = { pid, vaddr, *len };
+	uint32_t mark;
+	int err = fetch(d, &request, &mark);
+
+	*len = request.len;
+	*ret = d->remote->chunk;
+	return err;
 }
 
 int remote_fd(const struct lazy_daemon *d)
@@ -242,6 +310,30 @@ static int confirm(struct remote *r)
 	if (!err)
 		err = connection_recv(&r->connection, &status, sizeof(status));
 	return !err && status ? -EREMOTEIO : err;
+}
+
+void remote_stop_at(struct lazy_daemon *d, int fd)
+{
+	d->remote->connection.stop_fd = fd;
+}
+
+/* What encodes its bytes would tell the source of the end. */
+void remote_leave(struct lazy_daemon *d)
+{
+	close(d->remote->connection.fd);
+	free(d->remote->chunk);
+	free(d->remote);
+	d->remote = NULL;
+}
+
+void remote_disconnect(struct lazy_daemon *d, bool complete)
+{
+	struct remote *r = d->remote;
+
+	if (r->connection.fd >= 0 && complete && confirm(r))
+		log_warn("lazy pages: the source, %s, has not confirmed that it knows that we need it no more",
+			 r->connection.peer);
+	connection_close(&r->connection);
 }
 
 int remote_end(struct lazy_daemon *d)

@@ -185,7 +185,8 @@ static int take_arrivals(struct lazy_daemon *d)
 	lock(d);
 	err = arrivals_take(d);
 	unlock(d);
-	if (err == 1)
+	d->left = err == 1;
+	if (d->left)
 		return fail(-ECONNRESET, "the restore has ended before the tree was complete");
 	if (err || !d->committed)
 		return err;

@@ -37,6 +37,7 @@ struct lazy_daemon {
 	int kick; /* eventfd: the background has supplied the last page of a process, or cannot go on */
 	int catch_up; /* eventfd: the holder should empty the journal */
 	size_t arrived; /* processes of the images that restore has reported */
+	bool left; /* restore has ended before the tree was complete */
 	bool committed; /* restore has said that the tree is complete */
 	/* Below: held from before events are read until the spaces are as they say, and while pages are put in place. */
 	pthread_mutex_t lock;

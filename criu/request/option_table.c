@@ -93,6 +93,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "auto-dedup", CMD_BOTH | CMD_PAGE_SERVER, MEMORY, auto_dedup, RPC(auto_dedup), "punch superseded pages out of older images"),
 	MODE("pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, pre_dump_mode, pre_dump_modes, RPC(pre_dump_mode), "recorded in the images; pages are read in the same way with both"),
 	FLAG(0, "lazy-pages", CMD_RESTORE | CMD_DUMP | CMD_PAGE_SERVER, MEMORY, lazy_pages, RPC(lazy_pages), "restore: load pages when they are first accessed; dump, page-server: send them when criu lazy-pages asks for them"),
+	VALUE(HANDLER, 0, "restores", "N", CMD_LAZY_PAGES, MEMORY, value_restores, NO_RPC, "serve N restores of these images, at once or one after the other (0: until SIGTERM; default: one)"),
 	FLAG(0, "page-server", DUMPS | CMD_LAZY_PAGES, MEMORY, page_server, RPC_BY(rpc_page_server, "ps"), "send the pages to a page server, or fetch them there: --address and --port, or --ps-socket"),
 	STRING(0, "address", "ADDR", DUMPS | SERVERS, MEMORY, address, RPC(ps.address), "of the page server (default: 127.0.0.1), or where to listen (default: every IPv4 address); service: path of its socket (default: criu_service.socket in the work directory)"),
 	VALUE(HANDLER, 0, "socket-mode", "MODE", CMD_SERVICE, OTHER, value_socket_mode, NO_RPC, "permissions of that socket, octal (default: 0600)"),

@@ -260,6 +260,14 @@ int value_compress_acceleration(struct request *req, const char *arg)
 	return 0;
 }
 
+int value_restores(struct request *req, const char *arg)
+{
+	if (number(arg, 1000000, &req->opts.restores))
+		return -EINVAL;
+	req->opts.several = true;
+	return 0;
+}
+
 /* Hexadecimal, with or without 0x; *@to is what follows. */
 static int address(const char *text, const char **to, uint64_t *ret)
 {

@@ -30,6 +30,7 @@ int value_socket_mode(struct request *req, const char *arg);
 int value_close(struct request *req, const char *arg);
 int value_compress(struct request *req, const char *arg);
 int value_compress_block(struct request *req, const char *arg);
+int value_restores(struct request *req, const char *arg);
 int value_compress_acceleration(struct request *req, const char *arg);
 int value_exclude_memory(struct request *req, const char *arg);
 int value_decompress_threads(struct request *req, const char *arg);

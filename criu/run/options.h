@@ -179,6 +179,8 @@ struct options {
 	bool auto_dedup; /* --auto-dedup: punch pages out of the parent once they are superseded or read */
 	enum pre_dump_mode pre_dump_mode;
 	bool lazy_pages; /* --lazy-pages */
+	bool several; /* --restores */
+	uint64_t restores; /* --restores: 0: any number */
 	enum compress_method compress; /* -c */
 	uint32_t compress_block; /* --compress-block: bytes, multiple of a page, at most 4 MiB. Default 256 KiB */
 	uint32_t compress_acceleration; /* --compress-acceleration: of LZ4, 1 to 65537. Default 1 */

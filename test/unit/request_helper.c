@@ -81,6 +81,7 @@ const char *sample_value(const struct option_spec *spec)
 		{ "compress", "zstd" },
 		{ "compress-block", "64K" },
 		{ "compress-acceleration", "9" },
+		{ "restores", "5" },
 		{ "exclude-memory", "7:1000-3000" },
 		{ "decompress-threads", "3" },
 	};
