@@ -49,6 +49,7 @@ MODES(cpu_cap, {
 	{ "cpu", CPU_CAP_CPU, 2 },
 	{ "ins", CPU_CAP_INS, 4 },
 	{ "image", CPU_CAP_IMAGE, 8 },
+	{ "chosen", CPU_CAP_CHOSEN, NOT_IN_RPC },
 	{ "all", CPU_CAP_ALL, NOT_IN_RPC },
 });
 /* clang-format on */

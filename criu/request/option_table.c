@@ -146,7 +146,7 @@ const struct option_spec option_table[] = {
 	STRING(0, "lsm-mount-context", "CONTEXT", RESTORE, NS, lsm_mount_context, RPC(lsm_mount_context), "SELinux context of mounts that have one"),
 
 	/* -- other -- */
-	VALUE(OPTIONAL, 0, "cpu-cap", "all,cpu,fpu,ins,none,image", CMD_BOTH | CMD_CHECK | CMD_CPUINFO, OTHER, value_cpu_cap, RPC_BY(rpc_cpu_cap, "cpu_cap"), "how strictly the CPU must match (default: fpu,ins)"),
+	VALUE(OPTIONAL, 0, "cpu-cap", "all,cpu,fpu,ins,chosen,none,image", CMD_BOTH | CMD_CHECK | CMD_CPUINFO, OTHER, value_cpu_cap, RPC_BY(rpc_cpu_cap, "cpu_cap"), "how strictly the CPU must match (default: fpu,ins)"),
 	LATER_FLAG(0, "allow-uprobes", CMD_BOTH, OTHER, allow_uprobes, NO_RPC, "allow tasks with uprobes"),
 	FLAG(0, "unprivileged", CMD_ANY, OTHER, unprivileged, RPC(unprivileged), "accepted, no effect: any user may run criu; a run needs only the rights that it uses"),
 	FLAG(0, "log-pid", RESTORE, OTHER, log_pid, NO_RPC, "accepted, no effect: all tasks log to one file, each line with the pid"),

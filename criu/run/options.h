@@ -78,6 +78,7 @@ enum cpu_cap {
 	CPU_CAP_CPU = 2, /* every capability must be the same */
 	CPU_CAP_INS = 4, /* the host must have every instruction set in the image */
 	CPU_CAP_IMAGE = 8, /* dump: write cpuinfo.img; restore: compare with it */
+	CPU_CAP_CHOSEN = 16, /* of the instruction sets, those by which libraries choose functions */
 	CPU_CAP_ALL = CPU_CAP_FPU | CPU_CAP_CPU | CPU_CAP_INS,
 	CPU_CAP_DEFAULT = CPU_CAP_FPU | CPU_CAP_INS,
 };

@@ -96,13 +96,13 @@ int cpuinfo_write(struct image_store *store)
 
 /* ---- restore ---- */
 
-static unsigned int names_beyond(const CpuinfoX86Entry *one, const CpuinfoX86Entry *other,
+static unsigned int names_beyond(const CpuinfoX86Entry *one, const CpuinfoX86Entry *other, bool only_chosen,
 				 char names[FEATURE_NAMES_MAX])
 {
 	const struct cpu_features of = { one->capability, one->n_capability },
 				  than = { other->capability, other->n_capability };
 
-	return cpu_features_beyond(&of, &than, false, names);
+	return cpu_features_beyond(&of, &than, only_chosen, names);
 }
 
 static int check_alike(const CpuinfoX86Entry *old, const CpuinfoX86Entry *here)
@@ -116,7 +116,7 @@ static int check_alike(const CpuinfoX86Entry *old, const CpuinfoX86Entry *here)
 			"model %u), and --cpu-cap=cpu requires the same; --cpu-cap=ins accepts any with these features",
 			old->model_id ? old->model_id : "unknown", old->cpu_family, old->model, here->model_id,
 			here->cpu_family, here->model);
-	if (names_beyond(here, old, names))
+	if (names_beyond(here, old, false, names))
 		return fail(
 			-EOPNOTSUPP,
 			"cpuinfo.img: this CPU has more than the one of the dump (%s), and --cpu-cap=cpu requires the same; "
@@ -132,6 +132,7 @@ static int check_alike(const CpuinfoX86Entry *old, const CpuinfoX86Entry *here)
 
 static int check(const CpuinfoX86Entry *old, uint32_t caps)
 {
+	const bool only_chosen = caps & CPU_CAP_CHOSEN && !(caps & (CPU_CAP_CPU | CPU_CAP_INS));
 	char names[FEATURE_NAMES_MAX];
 	struct cpu here;
 
@@ -140,7 +141,7 @@ static int check(const CpuinfoX86Entry *old, uint32_t caps)
 		log_warn("cpuinfo.img: unknown version %u of capabilities: not compared", old->capability_ver);
 		return 0;
 	}
-	if (names_beyond(old, &here.entry, names))
+	if (names_beyond(old, &here.entry, only_chosen, names))
 		return fail(
 			-EOPNOTSUPP,
 			"cpuinfo.img: this CPU lacks features of the one of the dump: %s; restore on a CPU with them, or take the "
@@ -154,7 +155,7 @@ int cpuinfo_compare(struct image_store *store, uint32_t caps)
 	_cleanup_record_ CpuinfoEntry *entry = NULL;
 	int err;
 
-	if (!(caps & (CPU_CAP_CPU | CPU_CAP_INS | CPU_CAP_IMAGE)))
+	if (!(caps & (CPU_CAP_CPU | CPU_CAP_INS | CPU_CAP_CHOSEN | CPU_CAP_IMAGE)))
 		return 0;
 	err = image_read_single(store, IMAGE_CPUINFO, 0, &entry);
 	if (err == -ENOENT && !(caps & (CPU_CAP_CPU | CPU_CAP_IMAGE)))

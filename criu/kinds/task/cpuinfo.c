@@ -14,7 +14,7 @@ static int load(struct restore *r)
 {
 	int err = cpuinfo_compare(r->dir, r->opts->cpu_cap);
 
-	if (err || !(r->opts->cpu_cap & CPU_CAP_INS))
+	if (err || !(r->opts->cpu_cap & (CPU_CAP_INS | CPU_CAP_CHOSEN)))
 		return err;
 	return cpu_features_compare(r->plan.cpu_features, r->plan.nr_cpu_features);
 }

@@ -15,6 +15,7 @@ from . import PROTOCOL
 from .channel import Channel
 from .common import INTERRUPTS, Failed, Lost, mib, reason, say
 from .decision import is_ready, tell_again
+from .cpu import cpu_question
 from .elf import build_id
 from .gate import Gate
 from .lazy_source import move_lazily
@@ -64,6 +65,7 @@ class Source:
         """Everything that is known to be missing, before anything is frozen or copied. Returns the files to ask for after that."""
         question = {"memory": 0 if self.o.lazy else self.tree.memory(), "machine": os.uname().machine, "needs": self.tree.needs()}
         copied = {}
+        question |= cpu_question(self.o, self.work)
         if self.tree.shares("pid"):
             question["pids"] = self.tree.tids()
         if self.tree.shares("mnt"):

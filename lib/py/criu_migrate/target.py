@@ -14,6 +14,7 @@ from . import PROTOCOL
 from .boot import write_boot
 from .channel import Channel
 from .common import Failed, mib, reason
+from .cpu import cpu_obstacles
 from .decision import DECIDED, HOLD, remove, send_decision, start_holder, tree_runs, write_pid
 from .elf import build_id
 from .gate import Gate
@@ -81,6 +82,8 @@ class Target:
         elif subprocess.run([self.criu, "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
             found.append("`criu check` fails at the target: its kernel lacks something")
         found += [f"pid {pid} is in use at the target" for pid in q.get("pids", []) if os.path.exists(f"/proc/{pid}")]
+        if "cpu" in q:
+            found += cpu_obstacles(self.criu, self.dir, q)
         found += larger_pids(q.get("pids", [])) + too_little_memory(q.get("needs", 0))
         for name, size in q.get("files", {}).items():
             try:
