@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "memory/block_reader.h"
+#include <compel/syscall.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/bits.h"
 #include "memory/codec.h"
 #include "util/crc32c.h"
-#include "util/fds.h"
 
 /* A block of a run: its pages, by their number in the entry. */
 struct block {
@@ -36,25 +37,46 @@ static uint64_t page_in_entry(const struct pagemap_run *run, uint64_t addr)
 	return run->skip + (addr - run->vaddr) / PAGE_SZ;
 }
 
-static int make_room(struct block_reader *br, size_t room)
+int block_reader_reserve(struct block_reader *br, const struct pagemap_blocks *blocks)
 {
+	size_t room = blocks->block_pages * PAGE_SZ;
+
 	if (br->room >= room)
 		return 0;
 	block_reader_free(br);
+	/* Fills its tables, once. */
+	crc32c(0, "", 0);
+	br->decoder = decoder_new();
 	br->payload = malloc(room);
 	br->pages = malloc(room);
 	br->room = room;
-	if (br->payload && br->pages)
+	if (br->decoder && br->payload && br->pages)
 		return 0;
 	block_reader_free(br);
 	return -ENOMEM;
+}
+
+/* By direct system calls, which leave errno alone: in a bare thread that is another thread's. */
+static int read_payload(int fd, const struct block *b, char *to)
+{
+	for (uint64_t done = 0; done < b->len;) {
+		long n =
+			sys_call4(__NR_pread64, fd, (long)(to + done), (long)(b->len - done), (long)(b->offset + done));
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			return n ? (int)n : -ENODATA;
+		done += (uint64_t)n;
+	}
+	return 0;
 }
 
 /* All of it. */
 static int decode(struct block_reader *br, int fd, const struct block *b, void *to)
 {
 	uint64_t len = b->nr * PAGE_SZ;
-	void *payload;
+	char *payload;
 	int err;
 
 	if (!b->len) {
@@ -62,10 +84,12 @@ static int decode(struct block_reader *br, int fd, const struct block *b, void *
 		return 0;
 	}
 	payload = b->len == len ? to : br->payload;
-	err = pread_exact(fd, payload, b->len, (off_t)b->offset);
+	err = read_payload(fd, b, payload);
 	if (!err && b->of->has_sums && crc32c(0, payload, b->len) != pagemap_block_sum(b->of, b->index))
 		err = -EBADMSG;
-	return err || payload == to ? err : codec_decode(b->of->codec, payload, b->len, to, len);
+	if (err || payload == to)
+		return err;
+	return decoder_run(br->decoder, &(struct coded_block){ b->of->codec, payload, b->len }, to, len);
 }
 
 static int remember(struct block_reader *br, int fd, const struct block *b)
@@ -88,7 +112,7 @@ int block_reader_read(struct block_reader *br, const struct block_range *range, 
 	const struct pagemap_run *run = range->run;
 	uint64_t page = page_in_entry(run, range->addr);
 	char *out = to, *end = out + range->len;
-	int err = make_room(br, run->blocks->block_pages * PAGE_SZ);
+	int err = block_reader_reserve(br, run->blocks);
 
 	while (!err && out < end) {
 		struct block b = block_of(run, page);
@@ -107,12 +131,23 @@ int block_reader_read(struct block_reader *br, const struct block_range *range, 
 	return err;
 }
 
+void block_range_expect(const struct block_range *range)
+{
+	uint64_t page = page_in_entry(range->run, range->addr);
+	struct block first = block_of(range->run, page), last = block_of(range->run, page + range->len / PAGE_SZ - 1);
+	uint64_t len = last.offset + last.len - first.offset;
+
+	/* None would be all. */
+	if (len)
+		sys_call4(__NR_fadvise64, range->fd, (long)first.offset, (long)len, POSIX_FADV_WILLNEED);
+}
+
 const void *block_reader_page(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr)
 {
 	uint64_t page = page_in_entry(run, addr);
 	struct block b = block_of(run, page);
 
-	if (make_room(br, run->blocks->block_pages * PAGE_SZ) || remember(br, fd, &b))
+	if (block_reader_reserve(br, run->blocks) || remember(br, fd, &b))
 		return NULL;
 	return br->pages + (page - b.first) * PAGE_SZ;
 }
@@ -124,6 +159,7 @@ void block_reader_forget(struct block_reader *br)
 
 void block_reader_free(struct block_reader *br)
 {
+	decoder_free(br->decoder);
 	free(br->payload);
 	free(br->pages);
 	*br = (struct block_reader){ 0 };

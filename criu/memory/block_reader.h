@@ -3,8 +3,11 @@
 #pragma once
 #include "image/pagemap.h"
 
+struct decoder;
+
 struct block_reader {
-	char *payload, *pages; /* NULL until needed */
+	struct decoder *decoder; /* NULL until needed, as the others */
+	char *payload, *pages;
 	size_t room; /* of each */
 	/* What @pages are. */
 	const struct pagemap_blocks *blocks;
@@ -17,8 +20,12 @@ struct block_range {
 	const struct pagemap_run *run;
 	uint64_t addr, len;
 };
+/* Has everything that reading blocks of @blocks needs: then a bare thread can do it (bare_thread.h). -ENOMEM */
+int block_reader_reserve(struct block_reader *br, const struct pagemap_blocks *blocks);
 /* -EBADMSG: a block is damaged. */
 int block_reader_read(struct block_reader *br, const struct block_range *range, void *to);
+/* Has the kernel begin to read what block_reader_read() is going to read. */
+void block_range_expect(const struct block_range *range);
 /* A page, valid until the next call; NULL if it cannot be read. */
 const void *block_reader_page(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr);
 /* When the blocks that it has read may be gone. */

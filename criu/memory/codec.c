@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <lz4.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 
 /* Level 1 is slower by a third, and its result 10 % smaller. */
@@ -55,12 +56,36 @@ size_t encoder_run(struct encoder *e, const void *from, size_t len, void *to, si
 	return ZSTD_isError(got) ? 0 : got;
 }
 
-int codec_decode(enum pagemap_codec codec, const void *from, size_t len, void *to, size_t room)
+/* LZ4 needs none. */
+struct decoder *decoder_new(void)
+{
+	return (struct decoder *)ZSTD_createDCtx();
+}
+
+void decoder_free(struct decoder *d)
+{
+	ZSTD_freeDCtx((ZSTD_DCtx *)d);
+}
+
+/* One frame, and no older format (which libzstd would allocate memory for). */
+static bool is_frame(const void *from, size_t len)
+{
+	uint32_t magic;
+
+	if (len < sizeof(magic))
+		return false;
+	memcpy(&magic, from, sizeof(magic));
+	return magic == ZSTD_MAGICNUMBER && ZSTD_findFrameCompressedSize(from, len) == len;
+}
+
+int decoder_run(struct decoder *d, const struct coded_block *from, void *to, size_t room)
 {
 	size_t got;
 
-	if (codec != PAGEMAP_ZSTD)
-		return LZ4_decompress_safe(from, to, (int)len, (int)room) == (int)room ? 0 : -EBADMSG;
-	got = ZSTD_decompress(to, room, from, len);
+	if (from->codec != PAGEMAP_ZSTD)
+		return LZ4_decompress_safe(from->at, to, (int)from->len, (int)room) == (int)room ? 0 : -EBADMSG;
+	if (!is_frame(from->at, from->len))
+		return -EBADMSG;
+	got = ZSTD_decompressDCtx((ZSTD_DCtx *)d, to, room, from->at, from->len);
 	return !ZSTD_isError(got) && got == room ? 0 : -EBADMSG;
 }

@@ -198,7 +198,7 @@ static int list_work(struct restore *r, struct premap *p, const struct page_sour
 
 int memory_feed(struct restore *r, struct restore_task *rt, const struct page_source *source)
 {
-	struct feed_work work = { .counts = &r->shared->state->counts };
+	struct feed_work work = { .r = r, .rt = rt, .huge = HUGE_BLOCKS_CLOSED };
 	struct premap *p;
 	int err;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "memory/huge_blocks.h"
+#include <compel/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -26,7 +27,7 @@ struct uffdio_move {
 
 #define STAGE_SIZE (16ul << 20)
 
-static int open_uffd(struct huge_blocks *b)
+int huge_blocks_open(struct huge_blocks *b)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
 
@@ -39,47 +40,68 @@ static int open_uffd(struct huge_blocks *b)
 	return b->failed ? -EOPNOTSUPP : 0;
 }
 
-/* A fresh one each time: moved pages leave a hole that would be filled by small pages. */
-static int fresh_stage(struct huge_blocks *b)
+int huge_blocks_register(const struct huge_blocks *b, uint64_t start, uint64_t end)
 {
-	void *stage = b->stage;
+	struct uffdio_register reg = { .range = { start, end - start }, .mode = UFFDIO_REGISTER_MODE_MISSING };
 
-	if (!stage) {
-		char *room = mmap(NULL, STAGE_SIZE + HUGE_PAGE_SZ, PROT_NONE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return ioctl(b->uffd, UFFDIO_REGISTER, &reg) < 0 ? -errno : 0;
+}
 
-		if (room == MAP_FAILED)
-			return -errno;
-		stage = (void *)ROUND_UP((uintptr_t)room, HUGE_PAGE_SZ);
-		if ((char *)stage > room)
-			munmap(room, (size_t)((char *)stage - room));
-		munmap((char *)stage + STAGE_SIZE, HUGE_PAGE_SZ - (size_t)((char *)stage - room));
-	}
-	b->stage = stage;
-	if (mmap(stage, STAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	    MAP_FAILED)
-		return -errno;
-	madvise(stage, STAGE_SIZE, MADV_HUGEPAGE);
+/* Room that is aligned. */
+static int reserve_stage(void **stage, size_t len)
+{
+	const long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	long room = sys_call6(__NR_mmap, 0, (long)(len + HUGE_PAGE_SZ), PROT_NONE, flags, -1, 0), start;
+
+	if (room < 0 && room > -4096)
+		return (int)room;
+	start = (long)ROUND_UP((uint64_t)room, HUGE_PAGE_SZ);
+	if (start > room)
+		sys_call2(__NR_munmap, room, start - room);
+	sys_call2(__NR_munmap, start + (long)len, (long)HUGE_PAGE_SZ - (start - room));
+	*stage = (void *)start;
 	return 0;
 }
 
-/* Registered only for this long: nothing handles faults. */
+/* A fresh one each time: moved pages leave a hole that would be filled by small pages. */
+int huge_stage_renew(void **stage, size_t len)
+{
+	long at;
+	int err = *stage ? 0 : reserve_stage(stage, len);
+
+	if (err)
+		return err;
+	at = sys_call6(__NR_mmap, (long)*stage, (long)len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (at < 0 && at > -4096)
+		return (int)at;
+	sys_call3(__NR_madvise, (long)*stage, (long)len, MADV_HUGEPAGE);
+	return 0;
+}
+
+int huge_blocks_move(const struct huge_blocks *b, void *to, const void *stage, size_t len)
+{
+	struct uffdio_move move = { .dst = (uintptr_t)to, .src = (uintptr_t)stage, .len = len };
+	long err = sys_call3(__NR_ioctl, b->uffd, UFFDIO_MOVE, (long)&move);
+
+	return err ? (int)err : move.move == (int64_t)len ? 0 : -EAGAIN;
+}
+
+/* Registered only for this long. */
 static int move(struct huge_blocks *b, const struct block_read *what, uint64_t done, uint64_t len)
 {
-	struct uffdio_register reg = { .range = { what->map_start, what->map_end - what->map_start },
-				       .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_move move = { .dst = (uintptr_t)what->to + done, .src = (uintptr_t)b->stage, .len = len };
-	bool moved;
+	struct uffdio_range range = { what->map_start, what->map_end - what->map_start };
+	int err = huge_blocks_register(b, what->map_start, what->map_end);
 
-	if (ioctl(b->uffd, UFFDIO_REGISTER, &reg) < 0)
-		return -errno;
-	moved = !ioctl(b->uffd, UFFDIO_MOVE, &move) && move.move == (int64_t)len;
+	if (err)
+		return err;
+	err = huge_blocks_move(b, what->to + done, b->stage, len);
 	/* Ends with the descriptor at the latest: while it is registered, reading into it would fail. */
-	if (ioctl(b->uffd, UFFDIO_UNREGISTER, &reg.range) < 0) {
+	if (ioctl(b->uffd, UFFDIO_UNREGISTER, &range) < 0) {
 		close(steal_fd(&b->uffd));
 		b->failed = true;
 	}
-	return moved ? 0 : -EAGAIN;
+	return err;
 }
 
 static int read_to(const struct block_read *what, uint64_t done, void *to, uint64_t len)
@@ -90,7 +112,7 @@ static int read_to(const struct block_read *what, uint64_t done, void *to, uint6
 /* 1: has to be done without huge pages. */
 static int move_part(struct huge_blocks *b, const struct block_read *what, uint64_t done, uint64_t len)
 {
-	int err = fresh_stage(b);
+	int err = huge_stage_renew(&b->stage, STAGE_SIZE);
 
 	if (err)
 		return 1;
@@ -100,7 +122,7 @@ static int move_part(struct huge_blocks *b, const struct block_read *what, uint6
 
 int huge_blocks_read(struct huge_blocks *b, const struct block_read *what)
 {
-	bool plain = open_uffd(b);
+	bool plain = huge_blocks_open(b);
 
 	for (uint64_t done = 0, len; done < what->len; done += len) {
 		int err;

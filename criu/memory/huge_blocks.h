@@ -23,6 +23,17 @@ struct block_read {
 	uint64_t map_start, map_end; /* the mapping that contains @to */
 };
 
+/* The steps of it, for memory that several threads read at a time. Negative errno, not logged. */
+int huge_blocks_open(struct huge_blocks *b);
+/*
+ * From now on memory that is missing in the mapping [@start, @end) can only be moved there: whoever touches it waits, as nothing handles
+ * faults. Until huge_blocks_close().
+ */
+int huge_blocks_register(const struct huge_blocks *b, uint64_t start, uint64_t end);
+/* Fresh memory of @len bytes, in *@stage (NULL at first), if possible huge pages. In any thread, as the next. */
+int huge_stage_renew(void **stage, size_t len);
+int huge_blocks_move(const struct huge_blocks *b, void *to, const void *stage, size_t len);
+
 /* A negative errno, not logged, if reading fails. Where no huge page is available, small ones are used. */
 int huge_blocks_read(struct huge_blocks *b, const struct block_read *what);
 /* May pages of @v be huge ones? Those of hugetlb, which are always, are not meant. */

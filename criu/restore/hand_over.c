@@ -18,6 +18,7 @@
 #include "restore/vm_peers.h"
 #include "restorer_blob.h"
 #include "run/restore.h"
+#include "run/spare_tid.h"
 #include "run/user_ns.h"
 #include "util/log.h"
 
@@ -351,38 +352,15 @@ static int fill_reserved(struct restore *r, struct restore_task *rt, struct wire
 	return 0;
 }
 
-static pid_t largest(pid_t so_far, const struct ns *ns, const pid_t *inner)
-{
-	for (unsigned i = 0; ns && inner && i < ns->depth; i++)
-		so_far = MAX_OF(so_far, inner[i]);
-	return so_far;
-}
-
-/*
- * A tid that is not in the images as a task, group or session, in any pid namespace; different for each task. 0: its memory is
- * small.
- */
+/* 0: its memory is small. */
 static pid_t reader_tid(struct restore *r, const struct restore_task *rt, const struct wire_task *wire)
 {
 	const struct wire_io *io = (const struct wire_io *)(uintptr_t)wire->ios;
-	struct restore_task *other;
 	uint64_t bytes = 0;
-	pid_t last = 0;
 
 	for (uint64_t i = 0; i < wire->nr_ios; i++)
 		bytes += io[i].len;
-	if (bytes < WORTH_A_THREAD)
-		return 0;
-	restore_for_each_task(other, r) {
-		const struct ns *ns = other->t.pid_ns;
-
-		last = MAX_OF(last, MAX_OF(other->t.pid, MAX_OF(other->t.sid, other->t.pgid)));
-		last = largest(largest(largest(last, ns, other->t.inner_pid), ns, other->t.inner_pgid), ns,
-			       other->t.inner_sid);
-		for (size_t i = 0; i < other->nr_threads; i++)
-			last = MAX_OF(largest(last, ns, other->threads[i].id.inner), other->threads[i].id.tid);
-	}
-	return last + (pid_t)r->plan.nr_helpers + 1 + (pid_t)rt->t.index;
+	return bytes < WORTH_A_THREAD ? 0 : restore_spare_tid(r, rt, SPARE_TID_READER);
 }
 
 /* In each task: fills in the restorer's orders. */

@@ -190,7 +190,7 @@ struct options {
 	bool skip_dontdump; /* --skip-dontdump: memory that is marked so is not saved */
 	struct memory_range *excluded; /* --exclude-memory; sorted by address */
 	size_t excluded_nr;
-	uint32_t decompress_threads; /* --decompress-threads: of one process; 0: one for each CPU */
+	uint32_t decompress_threads; /* --decompress-threads: of one process; 0: as there are CPUs, for all of them */
 	enum image_io_mode image_io_mode; /* --image-io-mode */
 	enum stream_form stream; /* --stream */
 	int stream_fd; /* STREAM_BY_STDIO: what was the standard output or input (request/open.h), -1: none */

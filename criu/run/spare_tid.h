@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Numbers for threads that help a task to restore its memory. */
+#pragma once
+#include "run/restore.h"
+
+/* Of the thread that the restorer starts for that. Others have @which from 1 on. */
+#define SPARE_TID_READER 0
+
+/*
+ * A tid that is not in the images as a task, thread, group or session, in any pid namespace; different for each task and
+ * @which. Somebody else may have it, and there may be no such pid here.
+ */
+pid_t restore_spare_tid(const struct restore *r, const struct restore_task *rt, unsigned which);
