@@ -16,90 +16,18 @@
 #include "kernel/fdinfo.h"
 #include "kernel/mountinfo.h"
 #include "kernel/proc_pid.h"
+#include "kinds/fd/regular/detached_internal.h"
 #include "kinds/fd/regular/internal.h"
 #include "run/external.h"
 #include "run/path.h"
 #include "util/fds.h"
 #include "util/str.h"
 
-#ifndef STATX_ATTR_MOUNT_ROOT
-#define STATX_ATTR_MOUNT_ROOT 0x2000
-#endif
-
 #define DETACHED                                                                                 \
 	"%s %s a mount that is attached nowhere (open_tree(2), fsmount(2)), or only in a mount " \
 	"namespace outside of the tree, and cannot be saved: attach it, or close it%s"
 
-/* A file on it. */
-struct noted {
-	struct noted *next;
-	struct dump_task *task;
-	int fd;
-	const char *link, *hint;
-	dev_t dev;
-	ino_t ino;
-};
-
-struct detached {
-	struct record record; /* 0, its id */
-	bool alive; /* it has a keeper, maybe outside of the tree */
-	bool kept; /* by the tree */
-	bool saved; /* with the content of its file system, with the keeper */
-	dev_t saved_dev; /* then: that has been done; 0: it has not */
-	struct noted *files;
-	struct dump_task *keeper; /* NULL: not found yet */
-	int keeper_fd;
-	bool refused; /* a file on it */
-};
-
 /* ---- its keeper ---- */
-
-/* The descriptors of openat(fd, "", O_PATH) look the same. */
-static bool may_keep(unsigned flags, const struct stat *st, const char *link, const struct statx *sx)
-{
-	return (flags & ~(unsigned)O_CLOEXEC) == O_PATH && (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode)) &&
-	       !strcmp(link, "/") && sx->stx_attributes & STATX_ATTR_MOUNT_ROOT;
-}
-
-/* Of a descriptor that is not known yet: itself, if it may be the keeper; -ENOENT: it is not. */
-static int open_keeper_at(const struct dump *dump, const struct dump_task *task, int number, int mnt_id)
-{
-	_cleanup_fdinfo_ struct fdinfo info = { 0 };
-	_cleanup_close_ int fd = -1;
-	char path[32], link[8] = "", name[64];
-	struct statx sx;
-	struct stat st;
-
-	snprintf(path, sizeof(path), "fd/%d", number);
-	if (read_link(task->proc.dir, path, link, sizeof(link)) != 1 || fdinfo_read(&task->proc, number, &info))
-		return -ENOENT;
-	fd = open_at(task->proc.dir, path, O_PATH, 0);
-	if (fd < 0 || fstat(fd, &st) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ||
-	    (int)sx.stx_mnt_id != mnt_id || !may_keep(info.flags, &st, link, &sx))
-		return -ENOENT;
-	regular_external_name(fd, &st, name, sizeof(name));
-	return external_is_given(dump->opts, name) ? -ENOENT : steal_fd(&fd);
-}
-
-/* The first descriptor of the tree that may be. */
-static int open_keeper(struct dump *dump, int mnt_id, struct dump_task **ret_task)
-{
-	struct dump_task *task;
-	int fd = -1;
-
-	dump_for_each_task(task, dump) {
-		struct int_array fds = { 0 };
-
-		if (fd >= 0)
-			break;
-		*ret_task = task;
-		if (!proc_fds(&task->proc, &fds))
-			for (size_t i = 0; i < fds.n && fd < 0; i++)
-				fd = open_keeper_at(dump, task, fds.v[i], mnt_id);
-		array_free(&fds);
-	}
-	return fd;
-}
 
 /* Another mount, whose keeper has been saved with the content of this file system. */
 static const struct detached *find_saved(struct dump *dump, dev_t dev)
@@ -159,34 +87,6 @@ static bool has_same_flags(const struct dump *dump, const struct subject *s)
 	       !((is.f_flag ^ would_be.f_flag) & matter);
 }
 
-static int note_keeper(struct dump *dump, struct detached *d, int mnt_id)
-{
-	struct dump_task *task;
-	_cleanup_close_ int fd = open_keeper(dump, mnt_id, &task);
-	int own;
-
-	d->kept = fd >= 0;
-	own = d->kept ? detached_note_fs(dump, task, fd) : 0;
-	d->saved = own > 0;
-	return own;
-}
-
-static struct detached *find(struct dump *dump, const struct subject *s, int mnt_id)
-{
-	struct record_table *all = &regular_dump_data(dump)->detached;
-	struct detached *d = record_find(all, 0, (uint64_t)mnt_id);
-	int err;
-
-	if (d)
-		return d;
-	d = record_new(&dump->arena, all, 0, (uint64_t)mnt_id, sizeof(*d));
-	if (!d)
-		return NULL;
-	d->alive = detached_is_alive(s);
-	err = d->alive ? note_keeper(dump, d, mnt_id) : 0;
-	return err < 0 ? NULL : d;
-}
-
 static int note(struct dump *dump, struct detached *d, const struct subject *s)
 {
 	struct noted *file = dump_alloc(dump, sizeof(*file));
@@ -208,29 +108,6 @@ static int note(struct dump *dump, struct detached *d, const struct subject *s)
 	return 0;
 }
 
-/* For `criu check`, where the tree runs: now. */
-static bool has_been_mounted(const struct subject *s, int mnt_id)
-{
-	_cleanup_mountinfo_ struct mountinfo now = { 0 };
-
-	return !mountinfo_read(&s->task->proc, &now) && mountinfo_find(&now, mnt_id);
-}
-
-/* Of the tree, or where this program is: 1, 0, or a negative errno. */
-static int is_mounted(const struct dump *dump, const struct subject *s, int mnt_id)
-{
-	_cleanup_mountinfo_ struct mountinfo own = { 0 };
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	int err;
-
-	if (mountinfo_find(&dump->mounts, mnt_id) || (dump_is_check(dump) && has_been_mounted(s, mnt_id)))
-		return 1;
-	err = proc_open_self(&self);
-	if (!err)
-		err = mountinfo_read(&self, &own);
-	return err ? fail(err, "read the mounts of this program") : mountinfo_find(&own, mnt_id) != NULL;
-}
-
 /* The keeper's directory is recognized by that which it is a copy of. */
 static const char *why_not(const struct dump *dump, const struct subject *s, const struct statx *sx,
 			   const struct detached *d, bool keeps)
@@ -247,10 +124,10 @@ static const char *why_not(const struct dump *dump, const struct subject *s, con
 static int save_on(struct dump *dump, const struct subject *s, const struct statx *sx, struct detached *d,
 		   RegFileEntry *reg)
 {
-	const bool keeps = s->fd >= 0 && may_keep(s->flags, &s->st, s->link, sx);
+	const bool keeps = s->fd >= 0 && detached_may_keep(s->flags, &s->st, s->link, sx);
 	const char *why = why_not(dump, s, sx, d, keeps);
 
-	reg->mnt_id = (int)sx->stx_mnt_id;
+	reg->mnt_id = d->mnt_id;
 	reg->name = dump_strdup(dump, s->link);
 	if (!reg->name || note(dump, d, s))
 		return fail(-ENOMEM, "mounts");
@@ -271,16 +148,16 @@ int regular_detached(struct dump *dump, const struct subject *s, RegFileEntry *r
 	if (!s->task->ns[NS_MNT] || s->link[0] != '/' || mountinfo_find(&dump->mounts, s->mnt_id) ||
 	    statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
 		return 0;
-	mounted = is_mounted(dump, s, (int)sx.stx_mnt_id);
+	mounted = detached_is_mounted(dump, s->task, (int)sx.stx_mnt_id);
 	if (mounted)
 		return mounted < 0 ? mounted : 0;
-	d = regular_dump_data(dump) ? find(dump, s, (int)sx.stx_mnt_id) : NULL;
+	d = detached_find(dump, s, (int)sx.stx_mnt_id);
 	if (!d)
-		return fail(-ENOMEM, "mounts");
+		return -ENOMEM;
 	/* Nothing of the tree can attach it, so that the same file on another mount is as good. */
 	if (!d->alive || (!d->kept && name_leads_to(dump, s, s->link) && has_same_flags(dump, s)))
 		return 0;
-	return save_on(dump, s, &sx, d, reg) ?: 1;
+	return save_on(dump, s, &sx, d->top ?: d, reg) ?: 1;
 }
 
 /* ---- at the end ---- */
@@ -353,7 +230,7 @@ static int is_detached_mount(const struct dump *dump, const struct subject *s, c
 		return 0;
 	if (statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
 		return 0;
-	mounted = is_mounted(dump, s, (int)sx.stx_mnt_id);
+	mounted = detached_is_mounted(dump, s->task, (int)sx.stx_mnt_id);
 	if (mounted)
 		return mounted < 0 ? mounted : 0;
 	*ret_what = "is the root of";

@@ -41,7 +41,8 @@ struct regular_dump {
 	uint32_t last_ghost;
 	struct record_table devs; /* tmpfs_save.c */
 	struct record_table saved; /* files in a tmpfs, by inode */
-	struct record_table detached; /* detached.c */
+	struct record_table detached; /* detached_internal.h */
+	bool detached_found; /* all that are kept by the tree are in it */
 	size_t nr_lost; /* how many of those would be lost by a reboot */
 	const char *first_lost;
 	size_t nr_links; /* names created by --link-remap */
@@ -64,11 +65,6 @@ int regular_refuse_detached(struct dump *dump, const struct subject *s);
 
 /* detached_save.c: of a file on it: whether anything keeps the mount. */
 bool detached_is_alive(const struct subject *s);
-/*
- * @fd, of @task: its root. Does it show a file system that nothing else does, and whose content is saved with it? Then its files are
- * among those that are. 1, 0, or a negative errno, which is logged.
- */
-int detached_note_fs(struct dump *dump, const struct dump_task *task, int fd);
 /* What it is and a copy of, by its keeper; it may be refused. */
 int detached_save(struct dump *dump, const struct subject *s, DetachedMountEntry **ret);
 #define ROOT_ATTACHED_NOWHERE "is the root of a mount that is attached nowhere (open_tree(2), fsmount(2))"
