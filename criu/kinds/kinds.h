@@ -4,9 +4,11 @@
 #include <stdbool.h>
 #include "fs.pb-c.h"
 #include "mqueue.pb-c.h"
+#include "mnt.pb-c.h"
 #include "run/kind.h"
 
 struct clocks;
+struct id_map;
 
 /* descriptors */
 extern const struct fd_kind regular_kind, pipe_kind, fifo_kind, memfd_kind;
@@ -87,6 +89,17 @@ struct unattached;
 int mnt_load_unattached(struct restore *r, const MntEntry *entry, const char *name, struct unattached **ret);
 /* Creates it, in the namespaces of the first process: a detached mount, or -errno. */
 int mnt_make_unattached(struct restore *r, struct unattached *un);
+/* ns/mnt/idmap.c: the maps of an idmapped mount. */
+struct mnt_idmap {
+	UidGidExtent **uids, **gids;
+	size_t nr_uids, nr_gids;
+};
+/* Dump: copies what the kernel has told of one; NULL: out of memory. */
+UidGidExtent **mnt_save_id_map(struct dump *dump, const struct id_map *map);
+/* Restore: has an image as many lines as the kernel accepts? */
+bool mnt_check_idmap(const struct mnt_idmap *maps);
+/* In the tool: a user namespace with these maps, above service_base, or -errno, not logged. */
+int mnt_make_idmap(struct restore *r, const struct mnt_idmap *maps);
 /* Queries of the memfd kind: is @local, with this link in /proc, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);

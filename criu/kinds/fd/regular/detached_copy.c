@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
+#include "kernel/statmount.h"
 #include "kinds/fd/regular/detached_internal.h"
 #include "kinds/fd/regular/internal.h"
 #include "run/path.h"
@@ -60,6 +61,15 @@ static int attach_apart(int fd)
 	return 0;
 }
 
+static void read_id_maps(struct detached_copy *copy)
+{
+	const struct mount_info *is = mountinfo_find(&copy->mounts, copy->mnt_id);
+
+	copy->idmapped = is && detached_is_idmapped(is);
+	if (copy->idmapped)
+		copy->maps_err = statmount_id_maps(copy->mnt_id, &copy->uids, &copy->gids);
+}
+
 /* In a process of its own, in the mount namespace of the task. */
 static int make_copy(void *arg)
 {
@@ -81,7 +91,11 @@ static int make_copy(void *arg)
 	copy->mnt_id = (int)sx.stx_mnt_id;
 	if (!err)
 		err = proc_open_self(&self);
-	return err ? err : mountinfo_read(&self, &copy->mounts);
+	if (!err)
+		err = mountinfo_read(&self, &copy->mounts);
+	if (!err)
+		read_id_maps(copy);
+	return err;
 }
 
 int detached_copy_make(const struct dump_task *task, struct detached_copy *copy)
@@ -102,6 +116,8 @@ bool detached_is_alive(const struct subject *s)
 void detached_copy_free(struct detached_copy *copy)
 {
 	mountinfo_free(&copy->mounts);
+	id_map_free(&copy->uids);
+	id_map_free(&copy->gids);
 	cleanup_close(&copy->root);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <sys/types.h>
+#include "kernel/id_map.h"
 #include "kernel/mountinfo.h"
 #include "kinds/fd/record_table.h"
 #include "regfile.pb-c.h"
@@ -58,6 +59,9 @@ struct detached_copy {
 	bool read; /* shall it be attached, to read these? */
 	int mnt_id;
 	struct mountinfo mounts;
+	bool idmapped;
+	int maps_err; /* why the kernel does not tell: */
+	struct id_map uids, gids;
 	int root; /* of a directory: opened to be read, without changing access times; -1: it could not be */
 };
 #define DETACHED_COPY(fd) ((struct detached_copy){ .local = (fd), .root = -1 })
@@ -83,5 +87,6 @@ struct detached_part {
 /* @s: its root. */
 int detached_find_source(struct dump *dump, const struct subject *s, const struct mount_info *is,
 			 struct detached_part *ret);
-/* False: there is an option that mount_setattr(2) cannot set. */
+/* False: there is an option that mount_setattr(2) cannot set; that it is idmapped is not one. */
 bool detached_attributes(const char *options, uint64_t *ret);
+bool detached_is_idmapped(const struct mount_info *is);

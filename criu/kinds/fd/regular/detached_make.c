@@ -47,6 +47,7 @@ struct made_mount {
 	struct file *source; /* NULL: it shows */
 	struct unattached *fs;
 	struct made_part *parts; /* mounted in it */
+	int idmap; /* the user namespace whose maps it has; -1: none, or not made yet */
 	int fd; /* above service_base; -1: not made yet */
 };
 
@@ -58,11 +59,19 @@ static bool has_attributes(uint64_t attributes)
 	       (atime == MOUNT_ATTR_RELATIME || atime == MOUNT_ATTR_NOATIME || atime == MOUNT_ATTR_STRICTATIME);
 }
 
+static struct mnt_idmap maps_of(const DetachedMountEntry *entry)
+{
+	return (struct mnt_idmap){ entry->uid_map, entry->gid_map, entry->n_uid_map, entry->n_gid_map };
+}
+
 static bool is_possible(const RegFileEntry *reg)
 {
 	const DetachedMountEntry *entry = reg->detached;
 	const uint32_t propagation = entry->propagation;
+	const struct mnt_idmap maps = maps_of(entry);
 
+	if (!mnt_check_idmap(&maps) || (entry->fs && (maps.nr_uids || maps.nr_gids)))
+		return false;
 	if (reg->mnt_id < 0 || !has_attributes(entry->attributes) || entry->has_source_id == (entry->fs != NULL))
 		return false;
 	if (entry->fs)
@@ -149,7 +158,7 @@ int detached_load(struct restore *r, struct regular_restore *data, const struct 
 		return fail(-ENOMEM, "mounts");
 	made->file = file;
 	made->reg = reg;
-	made->fd = -1;
+	made->fd = made->idmap = -1;
 	err = load_parts(r, made);
 	return err || !entry->fs ? err : load_fs(r, made);
 }
@@ -276,12 +285,54 @@ static int make_part(struct restore *r, const struct made_mount *made, int root,
 		       0;
 }
 
+int detached_prepare(struct restore *r)
+{
+	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
+
+	for (struct record *rec = data ? data->detached.first : NULL; rec; rec = rec->next) {
+		struct made_mount *made = (struct made_mount *)rec;
+		const struct mnt_idmap maps = maps_of(made->reg->detached);
+
+		if (!maps.nr_uids && !maps.nr_gids)
+			continue;
+		made->idmap = mnt_make_idmap(r, &maps);
+		if (made->idmap < 0)
+			return fail(made->idmap,
+				    "mount %d, which is attached nowhere: create a user namespace with its id maps",
+				    made->reg->mnt_id);
+	}
+	return 0;
+}
+
+/* In the tool, and in the first process. */
+int detached_close(struct restore *r)
+{
+	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
+
+	for (struct record *rec = data ? data->detached.first : NULL; rec; rec = rec->next) {
+		struct made_mount *made = (struct made_mount *)rec;
+
+		cleanup_close(&made->idmap);
+		made->idmap = -1;
+	}
+	return 0;
+}
+
+static int set_idmap(const struct made_mount *made, int fd)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)made->idmap };
+
+	if (made->idmap < 0 || !mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
+		return 0;
+	return fail(-errno, "mount %d, which is attached nowhere: set its id maps", made->reg->mnt_id);
+}
+
 static int make(struct restore *r, struct made_mount *made)
 {
 	const DetachedMountEntry *entry = made->reg->detached;
 	const struct shape shape = { entry->attributes, entry->propagation };
 	_cleanup_close_ int fd = made->fs ? make_fs(r, made, &shape) : copy_source(r, made->source, &shape);
-	int err = fd < 0 ? fd : 0;
+	int err = fd < 0 ? fd : set_idmap(made, fd);
 
 	for (size_t i = 0; !err && i < entry->n_mounts; i++)
 		err = make_part(r, made, fd, &made->parts[i]);
@@ -308,6 +359,7 @@ int detached_make(struct restore *r, const struct restore_task *task)
 		return 0;
 	for (struct record *rec = data->detached.first; rec && !err; rec = rec->next)
 		err = make(r, (struct made_mount *)rec);
+	detached_close(r);
 	return err;
 }
 

@@ -61,6 +61,8 @@ static int save_fs(struct dump *dump, const struct subject *s, const struct deta
 
 	if (is->master_id)
 		ret->why = "a slave of another mount";
+	else if (copy->idmapped)
+		ret->why = "idmapped, and with a file system of its own";
 	else if (copy->root < 0)
 		ret->why = "and it cannot be read without changing access times";
 	if (ret->why)
@@ -122,7 +124,7 @@ static int add_part(struct dump *dump, const struct subject *s, const struct det
 	if (!entry)
 		return fail(-ENOMEM, "mounts");
 	detached_submount_entry__init(entry);
-	if (!detached_attributes(is->options, &part.attributes))
+	if (!detached_attributes(is->options, &part.attributes) || detached_is_idmapped(is))
 		part.why = "with options that are not supported (idmapped?)";
 	else
 		err = find_part(dump, s, is, &part);
@@ -178,6 +180,28 @@ static int save_parts(struct dump *dump, const struct subject *s, const struct d
 	return err;
 }
 
+/* Only the user namespace that a file system belongs to may set them. */
+static int save_id_maps(struct dump *dump, const struct subject *s, const struct detached_copy *copy,
+			struct saved_mount *ret)
+{
+	DetachedMountEntry *entry = ret->entry;
+
+	if (!s->task->ns[NS_USER] || !s->task->ns[NS_USER]->own)
+		ret->why = "idmapped, in a user namespace";
+	else if (copy->maps_err == -EOPNOTSUPP)
+		ret->why =
+			"idmapped, and this kernel does not show how (statmount with STATMOUNT_MNT_UIDMAP, Linux 6.15)";
+	else if (copy->maps_err)
+		return fail(copy->maps_err, "%s: read the id maps of the mount", s->link);
+	if (ret->why)
+		return 0;
+	entry->uid_map = mnt_save_id_map(dump, &copy->uids);
+	entry->gid_map = mnt_save_id_map(dump, &copy->gids);
+	entry->n_uid_map = copy->uids.ranges.n;
+	entry->n_gid_map = copy->gids.ranges.n;
+	return entry->uid_map && entry->gid_map ? 0 : fail(-ENOMEM, "mounts");
+}
+
 static int save_source(struct dump *dump, const struct subject *s, const struct mount_info *is, struct saved_mount *ret)
 {
 	struct detached_part part = { .has_parts = ret->entry->n_mounts > 0 };
@@ -200,8 +224,10 @@ static int save_mount(struct dump *dump, const struct subject *s, const struct d
 	if (!is)
 		ret->why = "and this kernel does not show what it is";
 	else if (!detached_attributes(is->options, &ret->entry->attributes))
-		ret->why = "with options that are not supported (idmapped?)";
-	else
+		ret->why = "with options that are not supported";
+	else if (copy->idmapped)
+		err = save_id_maps(dump, s, copy, ret);
+	if (!ret->why && !err)
 		err = save_parts(dump, s, copy, ret);
 	if (ret->why || err)
 		return err;

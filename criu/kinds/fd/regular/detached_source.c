@@ -38,6 +38,7 @@ bool detached_attributes(const char *options, uint64_t *ret)
 		{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW },
 		{ "noatime", MOUNT_ATTR_NOATIME },
 		{ "relatime", MOUNT_ATTR_RELATIME },
+		{ "idmapped", 0 },
 	};
 	bool has_atime = false;
 
@@ -56,6 +57,11 @@ bool detached_attributes(const char *options, uint64_t *ret)
 	if (!has_atime)
 		*ret |= MOUNT_ATTR_STRICTATIME;
 	return true;
+}
+
+bool detached_is_idmapped(const struct mount_info *is)
+{
+	return strstr(is->options, "idmapped") != NULL;
 }
 
 /* What mount_setattr(2) is to make of a copy of @source; 0: nothing. False: that cannot be done. */
@@ -121,8 +127,9 @@ static int find_source(struct dump *dump, const struct subject *s, const struct 
 		const char *path;
 		int propagation;
 
-		if (ret->fd >= 0 || !find_propagation(m, is, &propagation) || m->ns != s->task->ns[NS_MNT]->id ||
-		    m->dev_major != is->dev_major || m->dev_minor != is->dev_minor)
+		/* A copy of an idmapped one would have its maps. */
+		if (ret->fd >= 0 || detached_is_idmapped(m) || !find_propagation(m, is, &propagation) ||
+		    m->ns != s->task->ns[NS_MNT]->id || m->dev_major != is->dev_major || m->dev_minor != is->dev_minor)
 			continue;
 		path = path_through(dump, m, is->root);
 		if (path)

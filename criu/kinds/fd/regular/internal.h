@@ -256,6 +256,8 @@ int set_times(const GhostFileEntry *head, int fd, const char *name);
 /* detached_make.c: mounts that are attached nowhere. Made by the first process, before it forks others. */
 int detached_load(struct restore *r, struct regular_restore *data, const struct file *file);
 int detached_link(struct restore *r);
+int detached_prepare(struct restore *r);
+int detached_close(struct restore *r);
 int detached_make(struct restore *r, const struct restore_task *task);
 /* A descriptor that keeps the mount, or -errno. */
 int detached_open(struct restore *r, const RegFileEntry *reg);

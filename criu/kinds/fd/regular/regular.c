@@ -474,9 +474,17 @@ const struct run_kind regular_run = {
 	.committed = regular_committed,
 };
 
+static void detached_failed(struct restore *r)
+{
+	detached_close(r);
+}
+
 const struct run_kind detached_run = {
 	.name = "detached mounts",
 	.save_end = regular_detached_end,
 	.link = detached_link,
+	.prepare = detached_prepare,
 	.at_birth = detached_make,
+	.ready = detached_close,
+	.failed_outside = detached_failed,
 };

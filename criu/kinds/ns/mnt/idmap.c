@@ -9,6 +9,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/ns_user.h"
 #include "kernel/statmount.h"
+#include "kinds/kinds.h"
 #include "kinds/ns/mnt/restore.h"
 #include "run/dump.h"
 #include "util/fds.h"
@@ -33,7 +34,7 @@ bool mount_is_idmapped(const struct mount_info *info)
 	return false;
 }
 
-static UidGidExtent **copy_map(struct dump *dump, const struct id_map *map)
+UidGidExtent **mnt_save_id_map(struct dump *dump, const struct id_map *map)
 {
 	UidGidExtent **ret = dump_alloc(dump, (map->ranges.n + 1) * sizeof(*ret));
 
@@ -66,8 +67,8 @@ static int save_maps(struct dump *dump, const struct mount *mount)
 	}
 	if (err)
 		return fail(err, "mount %s: read its id maps", MOUNT_NAME(mount));
-	entry->uid_map = copy_map(dump, &uids);
-	entry->gid_map = copy_map(dump, &gids);
+	entry->uid_map = mnt_save_id_map(dump, &uids);
+	entry->gid_map = mnt_save_id_map(dump, &gids);
 	entry->n_uid_map = uids.ranges.n;
 	entry->n_gid_map = gids.ranges.n;
 	id_map_free(&uids);
@@ -96,8 +97,9 @@ static bool has_idmap(const struct mount *mount)
 int mount_check_idmap(const struct mount *mount)
 {
 	const MntEntry *e = mount->entry;
+	const struct mnt_idmap maps = { e->uid_map, e->gid_map, e->n_uid_map, e->n_gid_map };
 
-	if (e->n_uid_map <= MAX_EXTENTS && e->n_gid_map <= MAX_EXTENTS)
+	if (mnt_check_idmap(&maps))
 		return 0;
 	return fail(-EBADMSG, "mount %s: its id maps have %zu and %zu lines", MOUNT_NAME(mount), e->n_uid_map,
 		    e->n_gid_map);
@@ -118,25 +120,39 @@ static int write_map(pid_t pid, const char *name, UidGidExtent **v, size_t n)
 
 struct maker {
 	struct restore *r;
-	struct mount *mount;
+	const struct mnt_idmap *maps;
+	int fd; /* the user namespace */
 };
 
 static int fill_maps(pid_t pid, void *arg)
 {
-	const struct maker *maker = arg;
-	const MntEntry *e = maker->mount->entry;
-	int err = write_map(pid, "uid_map", e->uid_map, e->n_uid_map), fd, high;
+	struct maker *maker = arg;
+	const struct mnt_idmap *maps = maker->maps;
+	int err = write_map(pid, "uid_map", maps->uids, maps->nr_uids), fd, high;
 
 	if (!err)
-		err = write_map(pid, "gid_map", e->gid_map, e->n_gid_map);
+		err = write_map(pid, "gid_map", maps->gids, maps->nr_gids);
 	if (err)
 		return err;
 	fd = open_fmt(proc_root(), O_RDONLY | O_CLOEXEC, "%d/ns/user", pid);
 	high = fd < 0 ? fd : move_fd_above(fd, maker->r->service_base);
 	if (high < 0 && fd >= 0)
 		close(fd);
-	maker->mount->idmap = high < 0 ? -1 : high;
+	maker->fd = high;
 	return high < 0 ? high : 0;
+}
+
+bool mnt_check_idmap(const struct mnt_idmap *maps)
+{
+	return maps->nr_uids <= MAX_EXTENTS && maps->nr_gids <= MAX_EXTENTS;
+}
+
+int mnt_make_idmap(struct restore *r, const struct mnt_idmap *maps)
+{
+	struct maker maker = { r, maps, -1 };
+	int result = 0, err = ns_user_make(geteuid(), false, fill_maps, &maker, &result);
+
+	return err ?: result ?: maker.fd;
 }
 
 static bool same_map(UidGidExtent **a, size_t n, UidGidExtent **b, size_t m)
@@ -171,16 +187,17 @@ static const struct mount *find_same(const struct restore *r, const struct mount
 static int make_idmap(struct restore *r, struct mount *mount)
 {
 	const struct mount *same = find_same(r, mount);
-	struct maker maker = { r, mount };
-	int result = 0, err;
+	const MntEntry *e = mount->entry;
+	const struct mnt_idmap maps = { e->uid_map, e->gid_map, e->n_uid_map, e->n_gid_map };
 
 	if (same) {
 		mount->idmap = dup_fd_above(same->idmap, r->service_base);
 		return mount->idmap < 0 ? fail(mount->idmap, "keep a user namespace open") : 0;
 	}
-	err = ns_user_make(geteuid(), false, fill_maps, &maker, &result);
-	err = err ?: result;
-	return err ? fail(err, "mount %s: create a user namespace with its id maps", MOUNT_NAME(mount)) : 0;
+	mount->idmap = mnt_make_idmap(r, &maps);
+	return mount->idmap < 0 ?
+		       fail(mount->idmap, "mount %s: create a user namespace with its id maps", MOUNT_NAME(mount)) :
+		       0;
 }
 
 int mounts_make_idmaps(struct restore *r)
