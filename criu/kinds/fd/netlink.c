@@ -95,14 +95,13 @@ static void check_queue(struct dump *dump, const struct fd_probe *probe, const N
 	if (poll(&p, 1, 0) <= 0)
 		return;
 	if (p.revents & POLLERR)
-		log_warn("pid %d: fd %d: %s: the pending error of a netlink socket (SO_ERROR, usually ENOBUFS: "
-			 "notifications were lost) is lost",
-			 probe->task->t.pid, probe->fd, probe->link);
+		log_warn(
+			"%s: the pending error of a netlink socket (SO_ERROR, usually ENOBUFS: notifications were lost) is lost",
+			probe->link);
 	if (!(p.revents & POLLIN))
 		return;
 	if (entry->n_groups)
-		log_warn("pid %d: fd %d: %s: notifications queued in a netlink socket are lost", probe->task->t.pid,
-			 probe->fd, probe->link);
+		log_warn("%s: notifications queued in a netlink socket are lost", probe->link);
 	else
 		dump_blocker(dump, probe->task, probe->fd,
 			     "%s: a reply from the kernel is queued in a netlink socket and cannot be sent again; dump "
