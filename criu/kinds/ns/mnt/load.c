@@ -8,6 +8,7 @@
 #include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/idmap.h"
+#include "kinds/ns/mnt/of_process.h"
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/restore.h"
 #include "util/log.h"
@@ -234,6 +235,7 @@ int mounts_check(struct restore *r)
 		mount->of_nested = mount_shows_nested(mount);
 		r->plan.all_born_first |= mount->of_nested;
 	}
+	mounts_for_each_of_all(mount, all) if (!err) err = mount_note_process(r, mount);
 	mounts_for_each_of_all(mount, all) if (!err) err = check_one(r, mount);
 	mounts_for_each_of_all(mount, all) if (!err && mount_is_removed(mount) && mount->fs->whole)
 		mount->fs->spare_inodes += mount_removed_inodes(mount);

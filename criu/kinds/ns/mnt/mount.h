@@ -54,7 +54,8 @@ struct mount {
 	int point; /* restore, if it is deferred: its mount point, unless that is deferred, too; -1: not open */
 	bool attached; /* restore: or, if it is deferred, ready for that */
 	bool deferred; /* restore: it needs the pid namespace, or lies below one that does */
-	bool of_nested; /* ... a nested one, so that it has to wait until all tasks exist */
+	bool of_nested; /* ... a nested one, or is on, or is, a file of a process in proc, so that it has to wait until all tasks exist */
+	bool shows_process; /* restore: it is such a file: of_process.c */
 	bool binds_nested; /* restore: it is the file of a nested pid namespace: fs_nsfs.c */
 	unsigned covered; /* restore: by so many mounts of the host in the same place */
 	bool left_out; /* restore: hides.h */

@@ -47,7 +47,7 @@ bool mount_waits(const struct mount *mount);
 
 /* shown_load.c: sets mount->fs->shown. */
 int mount_load_shown(struct restore *r, struct mount *mount);
-/* Does it show a pid namespace nested in that of the root? */
+/* Does it show a pid namespace nested in that of the root, or a file of a process? */
 bool mount_shows_nested(const struct mount *mount);
 /*
  * Another mount of the file system of @like, if the kernel has only one for each namespace of the creator: with the source of the

@@ -45,7 +45,7 @@ bool mount_waits(const struct mount *mount)
 
 bool mount_shows_nested(const struct mount *mount)
 {
-	return mount->binds_nested || (mount->fs->shown && mount->fs->shown->type == NS_PID);
+	return mount->binds_nested || mount->shows_process || (mount->fs->shown && mount->fs->shown->type == NS_PID);
 }
 
 /* ---- proc: by a process in the pid namespace, which has a number there for a moment ---- */

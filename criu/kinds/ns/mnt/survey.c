@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reads the mounts of all mount namespaces of the tree, and reports what cannot be saved. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,6 +10,7 @@
 #include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/of_process.h"
 #include "kinds/ns/mnt/save.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -262,13 +262,8 @@ static int check_created(struct dump *dump, struct mount *mount)
 		return err;
 	if (fs->type->save && hash_put(&dump->saved_fs, fs->dev, 1))
 		return fail(-ENOMEM, "mounts");
-	/* When mounts are restored, no other process is there than the first. */
-	if (fs->type->of_pid_ns && isdigit((unsigned char)mount->entry->root[1]) &&
-	    mount_below("/1", mount->entry->root) == NULL)
-		mount_blocker(
-			dump,
-			"mount %s shows %s of proc, the directory of a process: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
-			at, mount->info->root, at);
+	if (fs->type->of_pid_ns)
+		mount_check_process_shown(dump, mount);
 	path = fs->type->single ? NULL : mount_on_host(dump, mount->info, &hidden, &err);
 	if (!err && hidden)
 		refuse_hidden(dump, mount->info);
@@ -306,23 +301,6 @@ static int check_outer(struct dump *dump, const struct mount *mount)
 	return 0;
 }
 
-/* When it is attached, no other process is there than the first. In the proc of a nested pid namespace all are. */
-static void check_point(struct dump *dump, const struct mount *mount)
-{
-	const struct mount *parent = mount->parent;
-	const char *at = mount->info->mountpoint, *below;
-
-	if (!parent || !parent->fs->type || !parent->fs->type->of_pid_ns || parent->fs->shown ||
-	    strcmp(parent->entry->root, "/"))
-		return;
-	below = mount_below(MOUNT_NAME(parent), MOUNT_NAME(mount));
-	if (below && isdigit((unsigned char)*below) && (below[0] != '1' || (below[1] && below[1] != '/')))
-		mount_blocker(
-			dump,
-			"mount %s is on a file of a process, in proc: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
-			at, at);
-}
-
 static int check_content(struct dump *dump, struct mounts *m)
 {
 	struct mount *mount;
@@ -330,7 +308,7 @@ static int check_content(struct dump *dump, struct mounts *m)
 
 	mounts_for_each(mount, m) {
 		if (!err)
-			check_point(dump, mount);
+			mount_check_process_point(dump, mount);
 		if (err || mount_is_external(mount))
 			continue;
 		mount_check_entry(dump, mount);
