@@ -43,7 +43,9 @@ int main(int argc, char **argv)
 	mask("tmp/mask", getpid(), path);
 	snprintf(path, sizeof(path), "proc/%d/task/%d/statm", (int)getpid(), (int)getpid());
 	need(!mount(path, "tmp/shown", NULL, MS_BIND, NULL), "bind: %m");
-	checkpoint_here();
+	if (checkpoint_here())
+		umount2("tmp/shown", MNT_DETACH);
+	check(read_file("tmp/shown", path, sizeof(path)) > 0, "what it shows");
 	need(waitpid(pid, NULL, 0) == pid, "wait");
 	test_done();
 }
