@@ -139,6 +139,12 @@ int xtables_each(int (*fn)(const struct xtable *, void *arg), void *arg)
 		fd = open_fmt(proc_root(), O_RDONLY | O_CLOEXEC, "%s", path);
 		if (fd == -ENOENT)
 			continue;
+		/* The kernel gives it to root of the user namespace if that has one by then, otherwise to root of the host. */
+		if (fd == -EACCES)
+			return fail(
+				fd,
+				"open /proc/%s: the names of the iptables tables may only be read by root outside of all user namespaces, as the network namespace was created before the maps of its user namespace were written (unshare --user --net): run criu as that root, or create the network namespace after the maps",
+				path);
 		names = fd < 0 ? NULL : fdopen(fd, "r");
 		if (!names)
 			return fail(fd < 0 ? fd : -errno, "open /proc/%s", path);
