@@ -343,7 +343,7 @@ static int wait_stops(struct dump *dump, struct dump_task *dt)
 		if (!left_ms(dump))
 			return dump_try_again(
 				dump, -ETIMEDOUT,
-				"task %d does not stop: it is in an uninterruptible wait in the kernel (a child of vfork, a dead file server), or in a cgroup that is frozen (--freeze-cgroup); --timeout limits the wait",
+				"task %d does not stop: it is in an uninterruptible wait in the kernel (a child of vfork, a dead file server, an automounter that has not answered), or in a cgroup that is frozen (--freeze-cgroup); --timeout limits the wait",
 				left);
 		if (dump_interrupted(dump) < 0)
 			return -EINTR;

@@ -119,46 +119,6 @@ static int add_file(struct visit *v, const char *path, const struct stat *st, co
 	return 0;
 }
 
-/* ---- does a request wait? ---- */
-
-static int try(void *arg)
-{
-	struct visit v = { .fn = pass_over };
-	_cleanup_close_ int fd = mount_open_whole(arg);
-
-	if (fd >= 0)
-		walk(&v, fd, "", 0);
-	return 0;
-}
-
-/*
- * Lookups wait for pending requests, and for the expiry of mounts. If a process of the tree waited, it could not have been stopped; one
- * outside of it can, by a path through /proc/PID/root.
- */
-static int autofs_blocks(struct dump *dump, const struct ns *ns, const struct mount *mount)
-{
-	struct helper_job job = { .run = try, .arg = (void *)mount };
-	struct helper_process h = HELPER_NONE;
-	int err = helper_start(&h, &job), n;
-
-	if (err)
-		return fail(err, "mount %s: start a process", MOUNT_NAME(mount));
-	struct pollfd ended = { .fd = h.pidfd, .events = POLLIN };
-	do
-		n = poll(&ended, 1, PATIENCE_MS);
-	while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		helper_wait(&h);
-		return 0;
-	}
-	helper_abandon(&h);
-	dump_transient_blocker(
-		dump, dump_task_of(dump->tree.root), -1,
-		"mount %s is of type autofs, and a process waits there for its daemon to mount something: try again when it has done so, or leave it out (--skip-mnt %s)",
-		MOUNT_NAME(mount), MOUNT_NAME(mount));
-	return 1;
-}
-
 /* ---- options ---- */
 
 static bool has_word(const char *options, const char *word)
@@ -221,6 +181,51 @@ static int get_options(const char *options, AutofsEntry *e)
 		if (has_word(options, autofs_mode_name(e->mode)))
 			return 0;
 	return -EBADMSG;
+}
+
+/* ---- does a request wait? ---- */
+
+static int try(void *arg)
+{
+	struct visit v = { .fn = pass_over };
+	_cleanup_close_ int fd = mount_open_whole(arg);
+
+	if (fd >= 0)
+		walk(&v, fd, "", 0);
+	return 0;
+}
+
+/*
+ * Lookups wait for pending requests, and for the expiry of mounts. If a process of the tree waited, it could not have been stopped; one
+ * outside of it can, by a path through /proc/PID/root.
+ */
+static int autofs_blocks(struct dump *dump, const struct ns *ns, const struct mount *mount)
+{
+	struct helper_job job = { .run = try, .arg = (void *)mount };
+	struct helper_process h = HELPER_NONE;
+	int64_t ino = 0;
+	int err = 0, n;
+
+	/* Whoever waits, the pipe leads to the kernel. */
+	if (!get_number(mount->info->sb_options, "pipe_ino", &ino) && hash_put(&dump->kernel_pipes, (uint64_t)ino, 1))
+		return fail(-ENOMEM, "mounts");
+	err = helper_start(&h, &job);
+	if (err)
+		return fail(err, "mount %s: start a process", MOUNT_NAME(mount));
+	struct pollfd ended = { .fd = h.pidfd, .events = POLLIN };
+	do
+		n = poll(&ended, 1, PATIENCE_MS);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		helper_wait(&h);
+		return 0;
+	}
+	helper_abandon(&h);
+	dump_transient_blocker(
+		dump, dump_task_of(dump->tree.root), -1,
+		"mount %s is of type autofs, and a process waits there for its daemon to mount something: try again when it has done so, or leave it out (--skip-mnt %s)",
+		MOUNT_NAME(mount), MOUNT_NAME(mount));
+	return 1;
 }
 
 /* ---- its daemon ---- */
@@ -340,7 +345,7 @@ static int find_daemon(struct dump *dump, const struct mount *mount, AutofsEntry
 			dump, d.task, d.reads,
 			"mount %s is of type autofs, and its daemon has not read a request yet: try again when it has done so",
 			MOUNT_NAME(mount));
-	return hash_put(&dump->kernel_pipes, ino, 1) ? fail(-ENOMEM, "mounts") : 0;
+	return 0;
 }
 
 /* ---- */

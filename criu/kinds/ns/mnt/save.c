@@ -40,10 +40,12 @@ static int survey_all(void *arg)
 			continue;
 		if (mount->fs->type->blocks) {
 			err = mount->fs->type->blocks(c->dump, c->ns, mount);
-			if (err > 0)
-				return 0;
-			if (err)
+			if (err < 0)
 				return err;
+			if (err) {
+				err = 0;
+				continue;
+			}
 		}
 		_cleanup_close_ int fd = mount_open_whole(mount);
 		if (fd < 0)
