@@ -24,7 +24,7 @@
 #define AUTO_MAX 8
 /* Items that the kernel reads in advance. */
 #define AHEAD 8
-/* How many numbers may be somebody else's. */
+/* How many numbers other processes may have. */
 #define TRIES_MORE 8
 
 struct feeder {

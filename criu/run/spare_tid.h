@@ -8,6 +8,6 @@
 
 /*
  * A tid that is not in the images as a task, thread, group or session, in any pid namespace; different for each task and
- * @which. Somebody else may have it, and there may be no such pid here.
+ * @which. Another process may have it, and there may be no such pid here.
  */
 pid_t restore_spare_tid(const struct restore *r, const struct restore_task *rt, unsigned which);
