@@ -3,7 +3,7 @@
  * Mounts of an automounter that is a process of the tree: indirect, with a directory that is mounted on, one in another one, and a
  * symbolic link; direct, before and after it has mounted something there; one without a daemon (catatonic). Afterwards it gets
  * requests for what is accessed, with the numbers of the process, and its answers release that.
- * test: breaks=3 flavours=container restore-options=--enable-fs,autofs ignore=fd/[0-9]+/ino
+ * test: breaks=3 decode=yes flavours=container restore-options=--enable-fs,autofs ignore=fd/[0-9]+/ino
  */
 #include "checkpoint.h"
 #include <linux/auto_fs.h>
