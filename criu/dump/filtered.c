@@ -18,7 +18,8 @@ static pid_t find_filtered(const struct dump_task *dt)
 	for (size_t i = 0; !found && i < tids.n; i++) {
 		_cleanup_proc_status_ struct proc_status status = { 0 };
 
-		if (!proc_thread_status_read(&dt->proc, tids.v[i], &status) && status.seccomp)
+		if (!proc_thread_status_read(&dt->proc, tids.v[i], &status) && status.seccomp && status.state != 'Z' &&
+		    status.state != 'X')
 			found = tids.v[i];
 	}
 	array_free(&tids);

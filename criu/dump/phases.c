@@ -274,7 +274,8 @@ static int find_closed(struct dump *dump)
 			foreign |= dt->threads[i].stop.foreign;
 		if (foreign)
 			dump_foreign_blocker(dump, dt);
-		if (dump_filtered_blocker(dump, dt) || foreign)
+		/* Zombies execute nothing. */
+		if ((dt->nr_threads && dump_filtered_blocker(dump, dt)) || foreign)
 			dump->mode = DUMP_REFUSAL;
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
@@ -264,7 +265,7 @@ static int check_label(const struct restore *r, pid_t tid, enum lsm module, cons
 	return 0;
 }
 
-/* Whether the profile of this program lets it become unconfined. AppArmor only tests that. */
+/* Whether the profile of this program lets it become unconfined. AppArmor only tests that, but not no_new_privs. */
 static int check_unconfined(pid_t tid)
 {
 	static const char request[] = "permprofile " UNCONFINED;
@@ -275,6 +276,8 @@ static int check_unconfined(pid_t tid)
 
 	if (fd < 0)
 		err = fd;
+	else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		err = -EPERM;
 	else if (write(fd, request, strlen(request)) < 0)
 		err = -errno;
 	if (err && !read_own(LSM_APPARMOR, &own))

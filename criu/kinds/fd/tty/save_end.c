@@ -97,19 +97,18 @@ static int tty_save_content(struct dump *dump, struct tty_seen *seen)
 }
 
 /*
- * When its master is closed, a slave is hung up without a right. Otherwise only vhangup does it: the end of its session hangs up
+ * When neither end is in use, a slave is hung up without a right. Otherwise only vhangup does it: the end of its session hangs up
  * other terminals, but not this kind.
  */
 static void tty_check_hung(struct dump *dump, const struct tty_seen *seen)
 {
 	const struct rights *rights = dump->inside ? dump->inside : &dump->rights;
 
-	if (seen->hung && seen->master && !rights_may(rights, RIGHT_HANG_UP))
-		dump_blocker(
-			dump, seen->task, seen->fd,
-			"/dev/pts/%u: was hung up (vhangup), and its master is open: hanging it up again %s: close the "
-			"descriptors that were hung up, or run criu as root, without a user namespace",
-			seen->index, rights_text(RIGHT_HANG_UP));
+	if (seen->hung && (seen->master || seen->slave) && !rights_may(rights, RIGHT_HANG_UP))
+		dump_blocker(dump, seen->task, seen->fd,
+			     "/dev/pts/%u: was hung up (vhangup), and is in use: hanging it up again %s: close the "
+			     "descriptors that were hung up, or run criu as root, without a user namespace",
+			     seen->index, rights_text(RIGHT_HANG_UP));
 }
 
 static int tty_finish_pair(struct dump *dump, struct tty_seen *seen)
