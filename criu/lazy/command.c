@@ -20,7 +20,7 @@
 #include "util/output.h"
 
 /* Or for the end of the source, which continues then. */
-static int await_restore(const struct lazy_daemon *d, int sock)
+static int await_restore(struct lazy_daemon *d, int sock)
 {
 	struct pollfd fds[2] = { { .fd = sock, .events = POLLIN },
 				 { .fd = d->remote ? remote_fd(d) : -1, .events = POLLRDHUP } };
@@ -40,6 +40,7 @@ static int accept_restore(struct lazy_daemon *d, int sock, const char *id, struc
 		if (!err)
 			err = lazy_accept(sock, id, client);
 	} while (err == -EAGAIN);
+	lazy_refuse_all(sock, id, err ? "it ends" : "it has the one restore that it is to serve (more: --restores)");
 	unlinkat(d->opts->work_dir_fd, LAZY_SOCKET, 0);
 	close(sock);
 	if (!err) {

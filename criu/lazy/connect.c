@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lazy/connect.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +22,8 @@
 #include "util/proc_root.h"
 
 #define NAME_PREFIX "criu-restore/"
+/* How a daemon that greets names its socket: the same file, but the kernel hands on the text. */
+#define LISTENER_NAME "/./" LAZY_SOCKET
 
 int lazy_identity(const struct options *opts, struct image_store *dir, char ret_id[static LAZY_ID_SIZE])
 {
@@ -40,12 +44,12 @@ int lazy_identity(const struct options *opts, struct image_store *dir, char ret_
 	return 0;
 }
 
-static void socket_address(const struct options *opts, struct sockaddr_un *ret)
+static void socket_address(const struct options *opts, const char *name, struct sockaddr_un *ret)
 {
 	char dir[PROC_FD_NAME_MAX];
 
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/" LAZY_SOCKET, proc_fd_path(dir, opts->work_dir_fd));
+	snprintf(ret->sun_path, sizeof(ret->sun_path), "%s%s", proc_fd_path(dir, opts->work_dir_fd), name);
 }
 
 static int bind_name(int sock, const char *id)
@@ -63,19 +67,39 @@ static int bind_name(int sock, const char *id)
 	return bind(sock, (struct sockaddr *)&name, (socklen_t)len) < 0 ? -errno : 0;
 }
 
-/* That of CRIU binds its socket to a relative name. */
-static bool is_ours(int sock)
+/* CRIU's daemon does not, nor does one of an older version of this program. */
+static bool greets(int sock)
 {
-	struct sockaddr_un name = { 0 };
-	socklen_t len = sizeof(name);
+	const size_t tail = strlen(LISTENER_NAME);
+	struct sockaddr_un peer = { 0 };
+	socklen_t len = sizeof(peer);
+	size_t n;
 
-	return !getpeername(sock, (struct sockaddr *)&name, &len) && name.sun_path[0] == '/';
+	if (getpeername(sock, (struct sockaddr *)&peer, &len))
+		return false;
+	n = strnlen(peer.sun_path, sizeof(peer.sun_path));
+	return n >= tail && !memcmp(peer.sun_path + n - tail, LISTENER_NAME, tail);
+}
+
+/* -EAGAIN: too many others wait to be accepted. */
+static int connect_once(int sock, const struct options *opts)
+{
+	struct sockaddr_un to;
+	int flags;
+
+	socket_address(opts, "/" LAZY_SOCKET, &to);
+	if (connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return -EAGAIN;
+		return errno == ENOENT || errno == ECONNREFUSED ? -ENOENT : fail(-errno, "connect to " LAZY_SOCKET);
+	}
+	flags = fcntl(sock, F_GETFL);
+	return flags < 0 || fcntl(sock, F_SETFL, flags & ~O_NONBLOCK) < 0 ? fail(-errno, "fcntl") : 0;
 }
 
 int lazy_connect(const struct options *opts, const char *id, bool *ret_greets)
 {
-	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un to;
+	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct ucred peer;
 	int err;
 
@@ -84,14 +108,14 @@ int lazy_connect(const struct options *opts, const char *id, bool *ret_greets)
 	err = bind_name(sock, id);
 	if (err)
 		return fail(err, "name the socket of a restore");
-	socket_address(opts, &to);
-	if (connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0)
-		return errno == ENOENT || errno == ECONNREFUSED ? -ENOENT : fail(-errno, "connect to " LAZY_SOCKET);
+	err = connect_once(sock, opts);
+	if (err)
+		return err;
 	/* It gets the memory of the tree. */
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) < 0 ||
 	    (peer.uid && peer.uid != geteuid()))
 		return fail(-EPERM, "connect to " LAZY_SOCKET);
-	*ret_greets = is_ours(sock);
+	*ret_greets = greets(sock);
 	return steal_fd(&sock);
 }
 
@@ -108,7 +132,7 @@ int lazy_listen(const struct options *opts)
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0)
 		return fail(-errno, "socket");
-	socket_address(opts, &at);
+	socket_address(opts, LISTENER_NAME, &at);
 	/* Whoever connects gets the memory of the tree. */
 	mask = umask(0077);
 	/* The kernel says who has sent a descriptor. */
@@ -138,15 +162,21 @@ static bool parse_name(const struct sockaddr_un *name, socklen_t len, char ret_i
 	return true;
 }
 
-static int refuse(int sock, const char *id, const char *theirs)
+static void refuse(const struct lazy_client *client, const char *why)
+{
+	if (client->waits)
+		send(client->sock, why, strlen(why), MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(client->sock);
+}
+
+static int refuse_other(const struct lazy_client *client, const char *id, const char *theirs)
 {
 	char text[256];
-	int len = snprintf(text, sizeof(text),
-			   "it supplies the memory of the dump %s, not that of the one to be restored, %s", id, theirs);
 
+	snprintf(text, sizeof(text), "it supplies the memory of the dump %s, not that of the one to be restored, %s",
+		 id, theirs);
 	log_error("lazy pages: a restore of other images is refused: those of the dump %s, not %s", theirs, id);
-	send(sock, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	close(sock);
+	refuse(client, text);
 	return -EAGAIN;
 }
 
@@ -162,9 +192,27 @@ int lazy_accept(int listener, const char *id, struct lazy_client *ret)
 		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? -EAGAIN : fail(-errno, "accept");
 	*ret = (struct lazy_client){ .sock = sock, .waits = parse_name(&name, len, theirs) };
 	if (ret->waits && strcmp(id, theirs))
-		return refuse(sock, id, theirs);
+		return refuse_other(ret, id, theirs);
 	if (!getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }))
 		ret->tool = peer.pid;
+	return 0;
+}
+
+int lazy_refuse_all(int listener, const char *id, const char *why)
+{
+	struct pollfd in = { .fd = listener, .events = POLLIN };
+	struct lazy_client client;
+
+	while (poll(&in, 1, 0) > 0) {
+		int err = lazy_accept(listener, id, &client);
+
+		if (err == -EAGAIN)
+			continue;
+		if (err)
+			return err;
+		log_warn("lazy pages: a restore is refused: %s", why);
+		refuse(&client, why);
+	}
 	return 0;
 }
 

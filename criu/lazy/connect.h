@@ -17,8 +17,8 @@ struct options;
 int lazy_identity(const struct options *opts, struct image_store *dir, char ret_id[static LAZY_ID_SIZE]);
 
 /*
- * The side of the restore: a connection, or -ENOENT, not logged: there is no daemon. *ret_greets: the daemon is this program, and is going
- * to send one byte 0; or else text, the reason why it does not serve us.
+ * The side of the restore: a connection; or, not logged, -ENOENT: there is no daemon, or -EAGAIN: others wait, try again. *ret_greets: the
+ * daemon is this program, and is going to send one byte 0; or else text, the reason why it does not serve us.
  */
 int lazy_connect(const struct options *opts, const char *id, bool *ret_greets);
 
@@ -33,5 +33,7 @@ struct lazy_client {
 int lazy_listen(const struct options *opts);
 /* -EAGAIN: there is none, or it restores other images than those of @id: it has been told. */
 int lazy_accept(int listener, const char *id, struct lazy_client *ret);
+/* All that wait to be accepted. 0, or a negative errno, logged. */
+int lazy_refuse_all(int listener, const char *id, const char *why);
 /* 0 or a negative errno. */
 int lazy_greet(const struct lazy_client *client);

@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "lazy/daemon.h"
 #include "lazy/remote.h"
+#include "lazy/report.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -29,6 +30,8 @@ static int fetch(const struct job *job, const struct fetch *what)
 	if (err)
 		return err;
 	err = pwrite_full(job->file, pages, len, (off_t)what->at);
+	if (err)
+		lazy_log(job->d);
 	if (err)
 		return fail(err, "keep pages of the source in the work directory");
 	done = (int64_t)len;

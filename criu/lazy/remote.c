@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "lazy/report.h"
 #include "lazy/supply.h"
 #include "lazy/wanted.h"
 #include "run/options.h"
@@ -32,10 +33,11 @@ struct request {
 	uint64_t vaddr, len;
 };
 
-static int lost(const struct lazy_daemon *d, int err)
+static int lost(struct lazy_daemon *d, int err)
 {
 	if (err == -EINTR)
 		return err;
+	lazy_log(d);
 	return fail(err == -ENODATA || err == -EPIPE ? -ECONNRESET : err, "the source of lazy pages, %s, is lost",
 		    d->remote->connection.peer);
 }
@@ -114,10 +116,12 @@ static int fetch(struct lazy_daemon *d, struct request *request, uint32_t *ret_m
 		return lost(d, err);
 	message_decode(bytes, &m);
 	if (m.command != MESSAGE_ADD_F || m.flags != MESSAGE_PRESENT || m.vaddr != request->vaddr || !m.nr_pages ||
-	    m.nr_pages > request->len / PAGE_SZ)
+	    m.nr_pages > request->len / PAGE_SZ) {
+		lazy_log(d);
 		return fail(-EPROTO,
 			    "the source of lazy pages, %s, has sent something else than the pages at %lx of process %d",
 			    r->connection.peer, request->vaddr, request->pid);
+	}
 	request->len = m.nr_pages * PAGE_SZ;
 	*ret_mark = m.mark;
 	if (r->kept >= 0) {
@@ -289,7 +293,7 @@ int remote_fd(const struct lazy_daemon *d)
 	return d->remote->connection.fd;
 }
 
-int remote_hung_up(const struct lazy_daemon *d)
+int remote_hung_up(struct lazy_daemon *d)
 {
 	return lost(d, -ECONNRESET);
 }

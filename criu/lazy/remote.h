@@ -25,7 +25,7 @@ void remote_leave(struct lazy_daemon *d);
 /* To watch for its end. */
 int remote_fd(const struct lazy_daemon *d);
 /* The source has ended the connection. Returns a negative errno, logged. */
-int remote_hung_up(const struct lazy_daemon *d);
+int remote_hung_up(struct lazy_daemon *d);
 /* Nothing is missing: the source may end. A negative errno, logged: it continues instead, so the restored tree must not. */
 int remote_end(struct lazy_daemon *d);
 /* The holder, if the daemon has been killed while it said that. False: the source continues. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include "base/bits.h"
@@ -24,6 +25,7 @@
 
 /* Others wait to be accepted: each has two processes, and descriptors here. */
 #define AT_ONCE 64
+#define LOOK_MS 100 /* as often it is looked whether the last tree runs */
 
 struct restores {
 	struct lazy_daemon *d;
@@ -53,10 +55,42 @@ static bool may_accept(const struct restores *r)
 	return expects_more(r) && !r->full && r->n < AT_ONCE && (!want || r->served + r->failed + r->n < want);
 }
 
+/*
+ * As many as were asked for are served, and none of them can fail and leave its place to another one: their trees run. *ret_look: that may
+ * change without a word to us.
+ */
+static bool has_all(const struct restores *r, bool *ret_look)
+{
+	const uint64_t want = r->d->opts->restores;
+
+	*ret_look = expects_more(r) && want && r->served + r->failed + r->n >= want;
+	for (size_t i = 0; *ret_look && i < r->n; i++)
+		if (!atomic_load(&r->v[i].journal->committed))
+			return false;
+	return *ret_look;
+}
+
+static int refuse_more(struct restores *r)
+{
+	char why[128];
+
+	if (kept_is_lost(r->kept))
+		snprintf(why, sizeof(why), "it has lost the source of the pages");
+	else if (r->stopping)
+		snprintf(why, sizeof(why), "a signal has told it to end");
+	else if (expects_more(r) && !r->n)
+		snprintf(why, sizeof(why), "it ends because of an error");
+	else
+		snprintf(why, sizeof(why), "it has all restores that it is to serve, which are %lu (--restores)",
+			 r->d->opts->restores);
+	return lazy_refuse_all(r->listener, r->id, why);
+}
+
 static void stop_listening(struct restores *r)
 {
 	if (r->listener < 0)
 		return;
+	refuse_more(r);
 	unlinkat(r->d->work_dir, LAZY_SOCKET, 0);
 	close(r->listener);
 	r->listener = -1;
@@ -162,11 +196,11 @@ static void ask_source(struct restores *r)
 	}
 }
 
-static size_t list_fds(const struct restores *r, struct pollfd *fds)
+static size_t list_fds(const struct restores *r, bool accepts, struct pollfd *fds)
 {
 	size_t n = AT_WORKERS;
 
-	fds[AT_LISTENER] = (struct pollfd){ .fd = may_accept(r) ? r->listener : -1, .events = POLLIN };
+	fds[AT_LISTENER] = (struct pollfd){ .fd = accepts ? r->listener : -1, .events = POLLIN };
 	fds[AT_SIGNALS] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
 	fds[AT_SOURCE] = (struct pollfd){ .fd = r->kept ? kept_watch(r->kept) : -1, .events = POLLIN };
 	for (size_t i = 0; i < r->n; i++) {
@@ -179,14 +213,15 @@ static size_t list_fds(const struct restores *r, struct pollfd *fds)
 static int step(struct restores *r)
 {
 	struct pollfd fds[AT_WORKERS + 2 * AT_ONCE];
+	bool look, refuses = has_all(r, &look) && !r->full;
 	size_t n;
 
 	if (r->kept) {
 		answer_kept(r);
 		ask_source(r);
 	}
-	n = list_fds(r, fds);
-	if (poll(fds, n, -1) < 0)
+	n = list_fds(r, refuses || may_accept(r), fds);
+	if (poll(fds, n, look && !refuses ? LOOK_MS : -1) < 0)
 		return errno == EINTR ? 0 : fail(-errno, "poll");
 	/* From the last: what takes the place of one that has ended was looked at before. */
 	for (size_t i = r->n; i-- > 0;) {
@@ -199,7 +234,13 @@ static int step(struct restores *r)
 		take_signal(r);
 	if (fds[AT_SOURCE].revents)
 		kept_answer(r->kept);
-	return fds[AT_LISTENER].revents && may_accept(r) ? accept_one(r) : 0;
+	if (!fds[AT_LISTENER].revents)
+		return 0;
+	if (!refuses)
+		return may_accept(r) ? accept_one(r) : 0;
+	/* Without a descriptor for that it waits for the end of one. */
+	r->full = refuse_more(r) < 0;
+	return 0;
 }
 
 static int outcome(const struct restores *r)

@@ -14,27 +14,36 @@
 #include "util/log.h"
 
 #define WAIT_STEP_MS 100 /* signals are looked for as often */
+#define SILENT_STEPS 10 /* before the user is told what is waited for */
 
 static int ended(void)
 {
 	return fail(-EPIPE, "the daemon that supplies lazy pages has ended");
 }
 
+/* After a step of waiting for a daemon. */
+static int wait_more(unsigned int *steps)
+{
+	if (++*steps == SILENT_STEPS)
+		log_notice("waiting for the daemon of " LAZY_SOCKET
+			   " in the work directory: it serves others first, or does not run");
+	return restore_interrupted();
+}
+
 /*
  * When it has accepted us, and guards what we send, or has refused. Before there is a process: it may serve others first.
  */
-static int await_greeting(const struct restore *r, int sock)
+static int await_greeting(int sock, unsigned int *steps)
 {
 	struct pollfd in = { .fd = sock, .events = POLLIN };
 	char text[256];
 	ssize_t n;
-	int err;
+	int err = 0;
 
-	while (poll(&in, 1, WAIT_STEP_MS) <= 0) {
-		err = restore_interrupted();
-		if (err)
-			return err;
-	}
+	while (!err && poll(&in, 1, WAIT_STEP_MS) <= 0)
+		err = wait_more(steps);
+	if (err)
+		return err;
 	n = recv(sock, text, sizeof(text) - 1, 0);
 	if (n <= 0)
 		return ended();
@@ -49,11 +58,17 @@ static int await_greeting(const struct restore *r, int sock)
 static int connect_daemon(struct restore *r)
 {
 	char id[LAZY_ID_SIZE];
+	unsigned int steps = 0;
 	bool greets = false;
-	int err = lazy_identity(r->opts, r->dir, id), sock;
+	int err = lazy_identity(r->opts, r->dir, id), sock = -EAGAIN;
 
-	sock = err ? err : lazy_connect(r->opts, id, &greets);
-	err = sock >= 0 && greets ? await_greeting(r, sock) : 0;
+	while (!err && (sock = lazy_connect(r->opts, id, &greets)) == -EAGAIN) {
+		poll(NULL, 0, WAIT_STEP_MS);
+		err = wait_more(&steps);
+	}
+	if (err || sock < 0)
+		return err ? err : sock;
+	err = greets ? await_greeting(sock, &steps) : 0;
 	if (!err)
 		return sock;
 	close(sock);
