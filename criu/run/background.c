@@ -68,6 +68,9 @@ static int await_ready(pid_t child, int pipe)
 		return EXIT_SUCCESS;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	/* Its own stderr leads nowhere. */
+	if (log_level() > LOG_SILENT)
+		log_errors_to(stderr);
 	return EXIT_FAILURE;
 }
 
