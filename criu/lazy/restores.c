@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include "base/bits.h"
@@ -25,6 +26,8 @@
 
 /* Others wait to be accepted: each has two processes, and descriptors here. */
 #define AT_ONCE 64
+#define RETRY_MS 1000 /* as often it is tried to start a process for one that was accepted */
+#define TRIES 30 /* if no other one is served */
 #define LOOK_MS 100 /* as often it is looked whether the last tree runs */
 
 struct restores {
@@ -35,6 +38,9 @@ struct restores {
 	uint64_t started, served, failed;
 	bool stopping; /* by a signal */
 	bool full; /* none can be accepted before another one has ended */
+	bool has_pending; /* accepted, without a process yet */
+	struct lazy_client pending;
+	unsigned tries;
 	struct worker v[AT_ONCE];
 	size_t n, turn;
 };
@@ -96,26 +102,51 @@ static void stop_listening(struct restores *r)
 	r->listener = -1;
 }
 
-/* If there are no descriptors or processes for one more, it waits. */
-static int accept_one(struct restores *r)
+static void drop_pending(struct restores *r)
+{
+	if (r->has_pending)
+		close(r->pending.sock);
+	r->has_pending = false;
+}
+
+/* It waits to be greeted meanwhile. */
+static int start_pending(struct restores *r)
 {
 	struct worker *w = &r->v[r->n];
-	struct lazy_client client;
-	int err = lazy_accept(r->listener, r->id, &client);
+	int err;
 
-	if (err == -EAGAIN)
-		return 0;
 	w->number = r->started + 1;
-	if (!err)
-		err = worker_start(r->d, r->kept, &client, w);
+	err = worker_start(r->d, r->kept, &r->pending, w);
+	r->full = err;
+	if (err && !r->tries++)
+		log_warn("lazy pages: a restore has to wait: a process that supplies its pages: %s", strerror(-err));
+	if (err && (r->n || r->tries < TRIES))
+		return 0;
 	if (err) {
-		r->full = r->n > 0;
-		return r->full ? 0 : err;
+		drop_pending(r);
+		return fail(err, "a process that supplies lazy pages");
 	}
+	r->has_pending = false;
 	r->started++;
 	r->n++;
 	log_info("lazy pages: restore %lu is served by process %d", w->number, w->process.pid);
 	return 0;
+}
+
+/* If there are no descriptors or processes for one more, it waits. */
+static int accept_one(struct restores *r)
+{
+	int err = lazy_accept(r->listener, r->id, &r->pending);
+
+	if (err == -EAGAIN)
+		return 0;
+	if (err) {
+		r->full = r->n > 0;
+		return r->full ? 0 : err;
+	}
+	r->has_pending = true;
+	r->tries = 0;
+	return start_pending(r);
 }
 
 static void end_one(struct restores *r, struct worker *w)
@@ -215,13 +246,15 @@ static int step(struct restores *r)
 	struct pollfd fds[AT_WORKERS + 2 * AT_ONCE];
 	bool look, refuses = has_all(r, &look) && !r->full;
 	size_t n;
+	int ready;
 
 	if (r->kept) {
 		answer_kept(r);
 		ask_source(r);
 	}
 	n = list_fds(r, refuses || may_accept(r), fds);
-	if (poll(fds, n, look && !refuses ? LOOK_MS : -1) < 0)
+	ready = poll(fds, n, look && !refuses ? LOOK_MS : r->has_pending ? RETRY_MS : -1);
+	if (ready < 0)
 		return errno == EINTR ? 0 : fail(-errno, "poll");
 	/* From the last: what takes the place of one that has ended was looked at before. */
 	for (size_t i = r->n; i-- > 0;) {
@@ -234,6 +267,10 @@ static int step(struct restores *r)
 		take_signal(r);
 	if (fds[AT_SOURCE].revents)
 		kept_answer(r->kept);
+	if (r->has_pending && !expects_more(r))
+		drop_pending(r);
+	if (r->has_pending)
+		return !ready || !r->full ? start_pending(r) : 0;
 	if (!fds[AT_LISTENER].revents)
 		return 0;
 	if (!refuses)
@@ -271,6 +308,7 @@ int restores_serve(struct lazy_daemon *d, struct kept *kept, int listener, const
 			stop_listening(&r);
 	}
 	stop_listening(&r);
+	drop_pending(&r);
 	interrupt_end(&was);
 	return err ? err : outcome(&r);
 }

@@ -2,6 +2,7 @@
 #include "lazy/worker.h"
 #include <endian.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -23,6 +24,20 @@ struct job {
 	int sock, kept;
 };
 
+/*
+ * SIGTERM for all processes of a service ends this one, too: what is missing then is poisoned by the holder, which nothing would do if
+ * both were killed by the SIGKILL that follows.
+ */
+static void end_by_signal(void)
+{
+	sigset_t term;
+
+	signal(SIGTERM, SIG_DFL);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &term, NULL);
+}
+
 /* In the new process: all of @d is a copy. */
 static int run(void *arg)
 {
@@ -31,6 +46,7 @@ static int run(void *arg)
 	int err;
 
 	prctl(PR_SET_NAME, "criu-lazy");
+	end_by_signal();
 	d->sock = job->client->sock;
 	d->tool = job->client->tool;
 	d->remote = NULL;
@@ -70,18 +86,18 @@ int worker_start(struct lazy_daemon *d, const struct kept *kept, struct lazy_cli
 	if (!err)
 		err = start(&job, &w);
 	d->journal = own;
-	close(client->sock);
 	if (pair[1] >= 0)
 		close(pair[1]);
 	w.sock = pair[0];
 	if (!err) {
+		close(client->sock);
 		*ret = w;
 		return 0;
 	}
 	worker_hang_up(&w);
 	if (w.journal)
 		munmap(w.journal, sizeof(*w.journal) + w.journal->nr_arrivals * sizeof(w.journal->arrivals[0]));
-	return fail(err, "a process that supplies lazy pages");
+	return err;
 }
 
 enum worker_end worker_wait(struct worker *w)

@@ -21,7 +21,7 @@ enum worker_end {
 	WORKER_FAILED, /* pages are missing */
 };
 
-/* Takes the client. @kept may be NULL. 0 or a negative errno, logged. */
+/* Takes the client, unless it fails. @kept may be NULL. 0 or a negative errno, not logged. */
 int worker_start(struct lazy_daemon *d, const struct kept *kept, struct lazy_client *client, struct worker *ret);
 /* When it has ended. */
 enum worker_end worker_wait(struct worker *w);
