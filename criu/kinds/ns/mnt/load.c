@@ -204,8 +204,8 @@ int mount_check_labels(struct restore *r, struct mount *mount)
 		return 0;
 	return fail(
 		-EOPNOTSUPP,
-		"mountpoints-%u.img: mount %s has the SELinux context %s, and this kernel has no SELinux: restore it on a host with that",
-		mount->of->ns->id, MOUNT_NAME(mount), context);
+		"mount %s has the SELinux context %s, and this kernel has no SELinux: restore it on a host with that",
+		MOUNT_NAME(mount), context);
 }
 
 int mounts_check(struct restore *r)
