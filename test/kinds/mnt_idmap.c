@@ -5,12 +5,9 @@
  * mount; and files that are created through them.
  * test: flavours=container breaks=4 ignore=.
  */
-#include "checkpoint.h"
-#include <sched.h>
+#include "idmap.h"
 #include <sys/fsuid.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #define MAP "0 100000 1000\n5000 300000 10\n"
 #define OTHER_MAP "0 200000 65536\n"
@@ -23,48 +20,9 @@ static char *dir(const char *name)
 	return path;
 }
 
-static void write_map(pid_t pid, const char *name, const char *map)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY);
-	need(fd >= 0 && write(fd, map, strlen(map)) == (ssize_t)strlen(map), "%s (errno %d)", path, errno);
-	close(fd);
-}
-
-static int user_ns(const char *map)
-{
-	int ready[2], go[2], fd;
-	char path[64], c;
-	pid_t pid;
-
-	need(!pipe(ready) && !pipe(go), "pipe");
-	pid = fork();
-	if (!pid) {
-		close(go[1]);
-		if (unshare(CLONE_NEWUSER) || write(ready[1], "r", 1) != 1)
-			_exit(1);
-		_exit(read(go[0], &c, 1) < 0);
-	}
-	close(ready[1]);
-	need(read(ready[0], &c, 1) == 1, "user namespace");
-	write_map(pid, "uid_map", map);
-	write_map(pid, "gid_map", map);
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	fd = open(path, O_RDONLY);
-	need(fd >= 0, "%s", path);
-	close(go[1]);
-	waitpid(pid, NULL, 0);
-	close(go[0]);
-	close(ready[0]);
-	return fd;
-}
-
 static void mount_idmapped(const char *from, const char *to, const char *map)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_ns(map) };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)idmap_user_ns(map) };
 	int fd = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	need(fd >= 0, "copy %s (errno %d)", from, errno);

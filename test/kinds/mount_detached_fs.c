@@ -6,13 +6,8 @@
  * attached, by the child.
  * test: breaks=5 decode=yes ignore=fd/[3-8]/ino|maps flavours=host,container,rootless user-root=container
  */
-#include "checkpoint.h"
-#include <limits.h>
-#include <sched.h>
-#include <sys/mount.h>
+#include "detached.h"
 #include <sys/socket.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
 
@@ -41,16 +36,6 @@ static void write_at(int at, const char *name, const char *text, mode_t mode)
 	     name);
 }
 
-static bool reads(int at, const char *name, const char *text)
-{
-	char buf[16] = "";
-	int fd = openat(at, name, O_RDONLY);
-	long n = read(fd, buf, sizeof(buf) - 1);
-
-	close(fd);
-	return n == (long)strlen(text) && !strcmp(buf, text);
-}
-
 static void add_socket(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -64,13 +49,9 @@ static void set_up(void)
 {
 	const struct mount_attr shared = { .attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_SHARED };
 	const struct timespec times[2] = { { 1000, 5 }, { 2000, 7 } };
-	int copy;
 
 	keeper = create("tmpfs", "256k");
-	copy = (int)syscall(SYS_open_tree, keeper, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (copy < 0)
-		test_skip("this kernel copies no mount that is attached nowhere: such mounts are refused");
-	close(copy);
+	detached_need_copies(keeper);
 	same = dup(keeper);
 	need(!mkdirat(keeper, "below", 0750), "mkdir");
 	write_at(keeper, "below/file", "hello", 0640);
@@ -88,13 +69,6 @@ static void set_up(void)
 	need(!syscall(SYS_mount_setattr, ram, "", AT_EMPTY_PATH, &shared, sizeof(shared)), "read-only");
 }
 
-static unsigned long long mount_of(int fd)
-{
-	struct statx sx;
-
-	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) ? 0 : sx.stx_mnt_id;
-}
-
 static void look_at_files(void)
 {
 	struct stat st, other;
@@ -110,7 +84,7 @@ static void look_at_files(void)
 	check(!fstatat(keeper, "socket", &st, 0) && S_ISSOCK(st.st_mode), "socket");
 	check(readlinkat(keeper, "symlink", buf, sizeof(buf)) == 5 && !memcmp(buf, "below", 5), "symbolic link");
 	check(fgetxattr(file, "trusted.x", buf, sizeof(buf)) < 0 || !memcmp(buf, "value", 5), "xattr");
-	check(reads(ram, "two", "2"), "content");
+	check(has_text_at(ram, "two", "2"), "content");
 }
 
 static void look(void)
@@ -124,19 +98,17 @@ static void look(void)
 	      "mounts");
 	check(lseek(file, 0, SEEK_CUR) == 2 && pread(file, buf, 15, 2) == 3 && !strcmp(buf, "llo"),
 	      "position, content");
-	check(reads(keeper, "link", "hello") && reads(AT_FDCWD, "file", "hello"), "content");
+	check(has_text_at(keeper, "link", "hello") && has_text("file", "hello"), "content");
 	check(openat(ram, "new", O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS, "writable");
 	check(fcntl(keeper, F_GETFL) == O_PATH && fcntl(ram, F_GETFL) == O_PATH, "not O_PATH");
 }
 
-/* In a mount namespace of its own, so that nothing of the test's changes. A mount that nothing keeps cannot be attached. */
 static void attach(int fd, const char *name, const char *text, const char *options)
 {
 	char mounts[1 << 16] = "";
 
-	need(!syscall(SYS_move_mount, fd, "", AT_FDCWD, test_path("point"), MOVE_MOUNT_F_EMPTY_PATH),
-	     "attach it (errno %d)", errno);
-	check(reads(AT_FDCWD, test_path(name), text), "attached");
+	detached_attach(fd, "point");
+	check(has_text(test_path(name), text), "attached");
 	check(read_file("/proc/self/mountinfo", mounts, sizeof(mounts)) > 0 && strstr(mounts, options), "options: %s",
 	      options);
 	need(!umount2(test_path("point"), MNT_DETACH), "umount");
@@ -148,7 +120,7 @@ static int child(void *arg)
 
 	checkpoint_task("child", round);
 	look();
-	need(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "namespace");
+	detached_own_mounts();
 	attach(keeper, "point/below/file", "hello", "size=256k,nr_inodes=77");
 	attach(ram, "point/two", "2", " shared:");
 	return 0;

@@ -4,71 +4,27 @@
  * An open file on one, and a child that has all; owners as they are seen there, those of new files, and that both can still be attached.
  * test: breaks=2 decode=yes flavours=host,container
  */
-#include "checkpoint.h"
-#include <sched.h>
+#include "detached.h"
+#include "idmap.h"
 #include <sys/fsuid.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #define MAP "0 100000 1000\n5000 300000 10\n"
 #define OTHER_MAP "0 200000 65536\n"
 
 static int keeper, keeper2, file;
 
-static void write_map(pid_t pid, const char *name, const char *map)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY);
-	need(fd >= 0 && write(fd, map, strlen(map)) == (ssize_t)strlen(map), "%s (errno %d)", path, errno);
-	close(fd);
-}
-
-static int user_ns(const char *map)
-{
-	int ready[2], go[2], fd;
-	char path[64], c;
-	pid_t pid;
-
-	need(!pipe(ready) && !pipe(go), "pipe");
-	pid = fork();
-	if (!pid) {
-		close(go[1]);
-		if (unshare(CLONE_NEWUSER) || write(ready[1], "r", 1) != 1)
-			_exit(1);
-		_exit(read(go[0], &c, 1) < 0);
-	}
-	close(ready[1]);
-	need(read(ready[0], &c, 1) == 1, "user namespace");
-	write_map(pid, "uid_map", map);
-	write_map(pid, "gid_map", map);
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	fd = open(path, O_RDONLY);
-	need(fd >= 0, "%s", path);
-	close(go[1]);
-	waitpid(pid, NULL, 0);
-	close(go[0]);
-	close(ready[0]);
-	return fd;
-}
-
 static int copy_of(const char *path, const char *map)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP,
 				   .propagation = MS_PRIVATE,
-				   .userns_fd = (uint64_t)user_ns(map) };
-	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE), again;
+				   .userns_fd = (uint64_t)idmap_user_ns(map) };
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE);
 
 	need(fd >= 0, "open_tree (errno %d)", errno);
 	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
 		test_skip("this file system cannot be idmapped");
-	again = (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	if (again < 0)
-		test_skip("this kernel copies no mount that is attached nowhere: such mounts are refused");
-	need(!close(again) && !close((int)attr.userns_fd), "close");
+	detached_need_copies(fd);
+	need(!close((int)attr.userns_fd), "close");
 	return fd;
 }
 
@@ -110,10 +66,9 @@ static int child(void *arg)
 
 	checkpoint_task("child", round);
 	look();
-	need(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "namespace");
-	need(!syscall(SYS_move_mount, keeper, "", AT_FDCWD, test_path("point"), MOVE_MOUNT_F_EMPTY_PATH) &&
-		     !syscall(SYS_move_mount, keeper2, "", AT_FDCWD, test_path("file"), MOVE_MOUNT_F_EMPTY_PATH),
-	     "attach them (errno %d)", errno);
+	detached_own_mounts();
+	detached_attach(keeper, "point");
+	detached_attach(keeper2, "file");
 	check_owner(AT_FDCWD, test_path("point/file"), 100007, 300003);
 	check_owner(AT_FDCWD, test_path("file"), 200007, 205003);
 	return 0;

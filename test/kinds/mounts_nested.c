@@ -5,7 +5,7 @@
  * and files, working directories and a socket in one of them, also open in a task of another one.
  * test: flavours=container breaks=6 ignore=.
  */
-#include "checkpoint.h"
+#include "mounts.h"
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -39,21 +39,6 @@ static const char *dir(const char *name)
 
 	need(!mkdir(path, 0755) || errno == EEXIST, "%s (errno %d)", path, errno);
 	return path;
-}
-
-/* Also where the directory is in a tmpfs itself. */
-static bool is_mount(const char *path)
-{
-	struct statx st;
-
-	return !statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_TYPE, &st) && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
-}
-
-static bool has_text(const char *path, const char *text)
-{
-	char buf[64];
-
-	return read_file(path, buf, sizeof(buf)) == (long)strlen(text) && !strcmp(buf, text);
 }
 
 /* ---- /proc/self/mountinfo, in each namespace ---- */

@@ -4,7 +4,7 @@
  * and one that shows such a file elsewhere.
  * test: flavours=host,pid,nested,user breaks=4 options=--external,mnt[] restore-options=--external,mnt[] ignore=fd/[0-9]+/ino|maps
  */
-#include "checkpoint.h"
+#include "mounts.h"
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -20,20 +20,6 @@ static char *of_child(const char *name)
 
 	snprintf(path, 128, "proc/%s/%s", (const char *)number, name);
 	return path;
-}
-
-static bool is_mount(const char *path)
-{
-	struct statx st;
-
-	return !statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_TYPE, &st) && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
-}
-
-static bool has_text(const char *path, const char *text)
-{
-	char buf[64];
-
-	return read_file(path, buf, sizeof(buf)) == (long)strlen(text) && !strcmp(buf, text);
 }
 
 static int child(void *arg)

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Mounts that are attached nowhere. */
+#ifndef TEST_DETACHED_H
+#define TEST_DETACHED_H
+#include "mounts.h"
+#include <sys/syscall.h>
+
+#ifndef MOUNT_ATTR__ATIME
+#define MOUNT_ATTR__ATIME 0x00000070
+#endif
+
+/* Only by a copy can be seen what @fd shows (Linux 6.15). */
+static inline void detached_need_copies(int fd)
+{
+	int copy = (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+
+	if (copy < 0)
+		test_skip("this kernel copies no mount that is attached nowhere: such mounts are refused");
+	close(copy);
+}
+
+/* Of a directory or file; private. */
+static inline int detached_copy(const char *path, uint64_t set)
+{
+	struct mount_attr attr = { .attr_set = set, .attr_clr = MOUNT_ATTR__ATIME, .propagation = MS_PRIVATE };
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE);
+
+	if (fd < 0)
+		test_skip("open_tree(2) makes no copy of a directory or file");
+	need(!syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)), "mount_setattr (errno %d)",
+	     errno);
+	detached_need_copies(fd);
+	return fd;
+}
+
+/* So that nothing of the test's changes if a child attaches what they share. */
+static inline void detached_own_mounts(void)
+{
+	need(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "namespace");
+}
+
+/* A mount that nothing keeps cannot be attached. */
+static inline void detached_attach(int fd, const char *name)
+{
+	need(!syscall(SYS_move_mount, fd, "", AT_FDCWD, test_path(name), MOVE_MOUNT_F_EMPTY_PATH),
+	     "attach it to %s (errno %d)", name, errno);
+}
+
+#endif
