@@ -80,6 +80,8 @@ int mqueue_make(const struct restore *r, const struct ns *ns, const struct mqueu
  * Dump: can one of this type be?
  */
 bool mnt_saves_unattached(const char *fstype);
+/* It has no content of its own, but that of a pid namespace, which the caller has compared. */
+bool mnt_is_proc(const char *fstype);
 struct mount_info;
 /* Its record, and, unless this is a check, its content. @info: a mount of all of it; @root: its root directory, to be read. */
 int mnt_save_unattached(struct dump *dump, const struct dump_task *task, const struct mount_info *info, int root,

@@ -29,7 +29,7 @@
 
 /* ---- its keeper ---- */
 
-/* Another mount, whose keeper has been saved with the content of this file system. */
+/* Another mount, whose keeper has been saved with this file system. */
 static const struct detached *find_saved(struct dump *dump, dev_t dev)
 {
 	for (const struct record *r = regular_dump_data(dump)->detached.first; r; r = r->next)
@@ -52,7 +52,7 @@ static int save_with_keeper(struct dump *dump, const struct subject *s, struct d
 	}
 	d->keeper = s->task;
 	d->keeper_fd = s->fd;
-	other = d->saved ? find_saved(dump, s->st.st_dev) : NULL;
+	other = d->saved || d->is_proc ? find_saved(dump, s->st.st_dev) : NULL;
 	if (other) {
 		dump_blocker(
 			dump, s->task, s->fd,
@@ -61,7 +61,7 @@ static int save_with_keeper(struct dump *dump, const struct subject *s, struct d
 			s->link, other->keeper_fd, other->keeper->t.host_pid, regular_external_hint(dump, s));
 		return 0;
 	}
-	d->saved_dev = d->saved ? s->st.st_dev : 0;
+	d->saved_dev = d->saved || d->is_proc ? s->st.st_dev : 0;
 	return detached_save(dump, s, ret);
 }
 
@@ -118,6 +118,8 @@ static const char *why_not(const struct dump *dump, const struct subject *s, con
 		return "has been moved out of it";
 	if (dump->opts->tmpfs_files && !d->saved)
 		return "would be saved by --tmpfs-files";
+	if (d->is_proc && !keeps)
+		return "is in a proc that no other mount shows";
 	return s->birth || keeps || d->saved ? NULL : "is in a file system without times of creation";
 }
 

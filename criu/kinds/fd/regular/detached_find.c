@@ -106,8 +106,9 @@ static int note_copy(struct dump *dump, struct detached *d, int fd, const struct
 	struct detached_parts parts = { 0 };
 	int own = is ? detached_is_own_fs(dump, is) : 0, err = own < 0 ? own : 0;
 
-	d->saved = own > 0;
-	if (own > 0 && hash_put(&dump->saved_fs, kdev_make(is->dev_major, is->dev_minor), 1))
+	d->is_proc = own > 0 && mnt_is_proc(is->fstype);
+	d->saved = own > 0 && !d->is_proc;
+	if (d->saved && hash_put(&dump->saved_fs, kdev_make(is->dev_major, is->dev_minor), 1))
 		err = fail(-ENOMEM, "mounts");
 	if (!err && detached_copy_parts(copy, &parts))
 		err = fail(-ENOMEM, "mounts");

@@ -39,7 +39,8 @@ struct detached {
 	bool alive; /* it has a keeper, maybe outside of the tree */
 	bool kept; /* by the tree */
 	bool saved; /* with the content of its file system, with the keeper */
-	dev_t saved_dev; /* then: that has been done; 0: it has not */
+	bool is_proc; /* of its own; only its root can be saved */
+	dev_t saved_dev; /* of these: that has been done; 0: it has not */
 	struct noted *files;
 	struct dump_task *keeper; /* NULL: not found yet */
 	int keeper_fd;
@@ -73,7 +74,7 @@ void detached_copy_free(struct detached_copy *copy);
 ARRAY_OF(detached_parts, const struct mount_info *);
 int detached_copy_parts(const struct detached_copy *copy, struct detached_parts *ret);
 
-/* detached_save.c: does it show a file system that no other mount does, and whose content is saved with it? 1, 0, or a negative errno. */
+/* detached_save.c: does it show a file system that no other mount does, and that is saved with it? 1, 0, or a negative errno. */
 int detached_is_own_fs(const struct dump *dump, const struct mount_info *is);
 
 /* detached_source.c: how a part of it is made again, as a copy of an attached mount. */

@@ -46,12 +46,26 @@ int detached_is_own_fs(const struct dump *dump, const struct mount_info *is)
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	int err;
 
-	if (!mnt_saves_unattached(is->fstype) || strcmp(is->root, "/") != 0 || shows_device_of(&dump->mounts, is))
+	if ((!mnt_saves_unattached(is->fstype) && !mnt_is_proc(is->fstype)) || strcmp(is->root, "/") != 0 ||
+	    shows_device_of(&dump->mounts, is))
 		return 0;
 	err = proc_open_self(&self);
 	if (!err)
 		err = mountinfo_read(&self, &own);
 	return err ? fail(err, "read the mounts of this program") : !shows_device_of(&own, is);
+}
+
+/* NULL: the first process can create another one. Its first process is in the namespace that it shows. */
+static const char *refuse_proc(const struct subject *s, const struct detached_copy *copy)
+{
+	const struct ns *pid = s->task->ns[NS_PID], *user = s->task->ns[NS_USER];
+	struct stat st;
+
+	if (!user || !user->own)
+		return "a proc of its own, in a user namespace";
+	if (!pid || copy->root < 0 || fstatat(copy->root, "1/ns/pid", &st, 0) < 0)
+		return "a proc, and it cannot be seen of which pid namespace";
+	return st.st_ino == pid->ino ? NULL : "a proc of another pid namespace";
 }
 
 static int save_fs(struct dump *dump, const struct subject *s, const struct detached_copy *copy,
@@ -65,6 +79,8 @@ static int save_fs(struct dump *dump, const struct subject *s, const struct deta
 		ret->why = "idmapped, and with a file system of its own";
 	else if (copy->root < 0)
 		ret->why = "and it cannot be read without changing access times";
+	else if (mnt_is_proc(is->fstype))
+		ret->why = refuse_proc(s, copy);
 	if (ret->why)
 		return 0;
 	entry->has_propagation = true;

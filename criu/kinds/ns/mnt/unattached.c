@@ -24,6 +24,13 @@ bool mnt_saves_unattached(const char *fstype)
 	return type && type->save == content_save;
 }
 
+bool mnt_is_proc(const char *fstype)
+{
+	const struct fs_type *type = fs_type_by_name(fstype);
+
+	return type && type->number == FSTYPE__PROC;
+}
+
 int mnt_save_unattached(struct dump *dump, const struct dump_task *task, const struct mount_info *info, int root,
 			MntEntry **ret)
 {
@@ -44,7 +51,7 @@ int mnt_save_unattached(struct dump *dump, const struct dump_task *task, const s
 	mount.entry->parent_mnt_id = 0;
 	mount.entry->shared_id = mount.entry->master_id = 0;
 	*ret = mount.entry;
-	return dump_is_check(dump) ? 0 : fs.type->save(dump, ns, &mount, root);
+	return dump_is_check(dump) || !fs.type->save ? 0 : fs.type->save(dump, ns, &mount, root);
 }
 
 /* ---- restore ---- */
@@ -71,14 +78,14 @@ int mnt_load_unattached(struct restore *r, const MntEntry *entry, const char *na
 	un->mount = (struct mount){
 		.entry = &un->entry, .of = &un->of, .fs = &un->fs, .fd = -1, .idmap = -1, .given = -1, .point = -1
 	};
-	if (!un->fs.type || un->fs.type->fill != content_fill)
+	if (!un->fs.type || (un->fs.type->fill != content_fill && un->fs.type->number != FSTYPE__PROC))
 		return fail(-EBADMSG, "files.img: mount %s: no file system of type %u can be attached nowhere", name,
 			    entry->fstype);
 	err = mount_check_labels(r, &un->mount);
 	if (err)
 		return err;
 	*ret = un;
-	return un->fs.type->load(r, ns, &un->mount);
+	return un->fs.type->load ? un->fs.type->load(r, ns, &un->mount) : 0;
 }
 
 int mnt_make_unattached(struct restore *r, struct unattached *un)
@@ -86,8 +93,8 @@ int mnt_make_unattached(struct restore *r, struct unattached *un)
 	_cleanup_close_ int fd = mount_create_fs(&un->mount, NULL), dir = -1;
 	int err;
 
-	if (fd < 0)
-		return fd;
+	if (fd < 0 || !un->fs.type->fill)
+		return steal_fd(&fd);
 	dir = open_at(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (dir < 0)
 		return fail(dir, "open mount %s", MOUNT_NAME(&un->mount));
