@@ -19,5 +19,5 @@ struct bare_thread {
 
 /* It has @number in its @levels pid namespaces, and no signals. A negative errno, not logged: -EEXIST: another one may be free. */
 int bare_thread_start(struct bare_thread *t, pid_t number, unsigned levels, int (*fn)(void *), void *arg);
-/* Waits for its end. Then neither its number is in use, nor its stack. Nothing if it does not run. */
+/* Waits for its end: then its stack is not in use, nor its number, unless somebody traces it. Nothing if it does not run. */
 void bare_thread_end(struct bare_thread *t);

@@ -24,8 +24,8 @@
 #define AUTO_MAX 8
 /* Items that the kernel reads in advance. */
 #define AHEAD 8
-/* How many numbers other processes may have. */
-#define TRIES_MORE 8
+/* How many numbers other processes may have: threads of other restores, too. */
+#define TRIES_MORE 64
 
 struct feeder {
 	struct feed_work *work;

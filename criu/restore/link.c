@@ -14,6 +14,7 @@
 #include "run/opener.h"
 #include "run/obstacles.h"
 #include "run/restore.h"
+#include "run/spare_tid.h"
 #include "util/log.h"
 
 /* A session whose leader is outside of the pid namespace, 0 in images: that of the tool. */
@@ -423,6 +424,8 @@ int restore_link(struct restore *r)
 		err = restore_goes_on(r, link_births(r));
 	if (!err)
 		err = restore_link_files(r);
+	if (!err)
+		restore_link_spare_tids(r);
 	if (!err)
 		err = restore_goes_on(r, openers_link(r));
 	if (!err && !r->check)

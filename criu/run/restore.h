@@ -148,6 +148,7 @@ struct restore_plan {
 	bool forks_wait; /* for what other tasks do: restore/nested.h */
 	bool all_born_first; /* set by link: no descriptor may be opened before all_born (run/kind.h) */
 	size_t nr_helpers;
+	pid_t last_spare_tid, nr_spare_tids; /* run/spare_tid.h */
 	struct list helpers; /* restore_task.t.in_tree */
 	/* Addresses that are free in all tasks and in the tool, far from what is mapped: for the restorer. Empty: there are none. */
 	struct wire_range room;
