@@ -23,14 +23,14 @@
 #define WORTH_AN_ENTRY (128ul << 10)
 #define PAGES_AT_ONCE 4096ul
 
-/* So many children are compared with their maker at once. */
-#define SIBLINGS 8
+/* So many children are compared with their maker at once: the maker is read twice, however many they are. */
+#define SIBLINGS 32
 
 struct sibling {
 	struct dump_task *dt;
 	struct page_scan scan;
-	uint64_t *entries; /* of the current part */
-	bool has_some; /* pages in it */
+	uint64_t *entries; /* of the current part: those from @first to before @end are read */
+	uint64_t first, end;
 };
 
 struct hinting {
@@ -69,21 +69,21 @@ static int add_hint(struct hinting *h, const struct sibling *s, uint64_t start, 
 	return err;
 }
 
-static bool is_same(struct hinting *h, const struct sibling *s, uint64_t i)
+static bool is_same(const struct hinting *h, const struct sibling *s, uint64_t i)
 {
 	const uint64_t frame = pm_shared_frame(s->entries[i]);
 
-	h->blind |= !frame && pm_is_shared(s->entries[i]);
 	return frame && pm_shared_frame(h->before[i]) == frame && pm_shared_frame(h->after[i]) == frame;
 }
 
-static int hint_sibling(struct hinting *h, const struct sibling *s, uint64_t start, uint64_t n)
+/* The part is from @start on. */
+static int hint_sibling(struct hinting *h, const struct sibling *s, uint64_t start)
 {
-	uint64_t first = 0;
+	uint64_t first = s->first;
 	int err = 0;
 
-	for (uint64_t i = 0; !err && i <= n; i++) {
-		if (i < n && is_same(h, s, i))
+	for (uint64_t i = first; !err && i <= s->end; i++) {
+		if (i < s->end && is_same(h, s, i))
 			continue;
 		err = add_hint(h, s, start + first * PAGE_SZ, start + i * PAGE_SZ);
 		first = i + 1;
@@ -91,56 +91,122 @@ static int hint_sibling(struct hinting *h, const struct sibling *s, uint64_t sta
 	return err;
 }
 
-static int read_part(struct hinting *h, uint64_t start, uint64_t n)
+/* Pages from @first to before @end of the part from @start on. */
+static int read_entries(const struct page_scan *scan, uint64_t start, uint64_t first, uint64_t end, uint64_t *entries)
 {
-	int err = page_scan_entries(&h->scan, start, n, h->before);
-
-	for (size_t i = 0; !err && i < h->nr_siblings; i++)
-		if (h->siblings[i].has_some)
-			err = page_scan_entries(&h->siblings[i].scan, start, n, h->siblings[i].entries);
-	return err ?: page_scan_entries(&h->scan, start, n, h->after);
+	return page_scan_entries(scan, start + first * PAGE_SZ, end - first, entries + first);
 }
 
-static bool has_pages(const struct dump_task *dt, uint64_t start, uint64_t end)
+/* Has the maker enough pages in a row that others have, too? */
+static bool shares_enough(struct hinting *h, uint64_t first, uint64_t end)
 {
-	const struct page_regions *all = &dt->memory->pages;
+	uint64_t row = 0;
+
+	for (uint64_t i = first; i < end; i++) {
+		row = pm_shared_frame(h->before[i]) ? row + 1 : 0;
+		h->blind |= !row && pm_is_shared(h->before[i]);
+		if (row == WORTH_AN_ENTRY / PAGE_SZ)
+			return true;
+	}
+	return false;
+}
+
+static int read_siblings(struct hinting *h, uint64_t start)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < h->nr_siblings; i++) {
+		struct sibling *s = &h->siblings[i];
+
+		if (s->first < s->end)
+			err = read_entries(&s->scan, start, s->first, s->end, s->entries);
+	}
+	return err;
+}
+
+static size_t region_at(const struct page_regions *all, uint64_t addr)
+{
 	size_t low = 0, high = all->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (all->v[middle].end <= start)
+		if (all->v[middle].end <= addr)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < all->n && all->v[low].start < end;
+	return low;
+}
+
+static bool has_pages(const struct dump_task *dt, uint64_t start, uint64_t end)
+{
+	const struct page_regions *all = &dt->memory->pages;
+	size_t i = region_at(all, start);
+
+	return i < all->n && all->v[i].start < end;
+}
+
+/* What is unchanged has no hints: the older dump has it (classify_pages.c). */
+static bool may_have_hints(const struct dump_task *dt, const struct page_region *r)
+{
+	const struct task_track *track = dt->memory->track;
+
+	return !track || !track->parent || (!(r->categories & PAGES_UNCHANGED) && r->end - r->start >= WORTH_AN_ENTRY);
+}
+
+/* Which pages of a part, from the first to the last one that may have hints, to read: none if first == end. */
+static void choose_pages(struct sibling *s, uint64_t start, uint64_t end)
+{
+	const struct page_regions *all = &s->dt->memory->pages;
+
+	s->first = s->end = 0;
+	for (size_t i = region_at(all, start); i < all->n && all->v[i].start < end; i++) {
+		const struct page_region *r = &all->v[i];
+
+		if (!may_have_hints(s->dt, r))
+			continue;
+		if (s->first == s->end)
+			s->first = (MAX_OF(r->start, start) - start) / PAGE_SZ;
+		s->end = (MIN_OF(r->end, end) - start) / PAGE_SZ;
+	}
 }
 
 /* At most PAGES_AT_ONCE. */
 static int hint_part(struct hinting *h, uint64_t start, uint64_t end)
 {
-	uint64_t n = (end - start) / PAGE_SZ;
-	bool any = false;
+	uint64_t first = PAGES_AT_ONCE, stop = 0;
 	int err;
 
 	for (size_t i = 0; i < h->nr_siblings; i++) {
-		h->siblings[i].has_some = has_pages(h->siblings[i].dt, start, end);
-		any |= h->siblings[i].has_some;
+		const struct sibling *s = &h->siblings[i];
+
+		choose_pages(&h->siblings[i], start, end);
+		if (s->first < s->end) {
+			first = MIN_OF(first, s->first);
+			stop = MAX_OF(stop, s->end);
+		}
 	}
-	err = any ? read_part(h, start, n) : 0;
+	if (first >= stop)
+		return 0;
+	err = read_entries(&h->scan, start, first, stop, h->before);
+	if (err || !shares_enough(h, first, stop))
+		return err;
+	err = read_siblings(h, start);
+	if (!err)
+		err = read_entries(&h->scan, start, first, stop, h->after);
 	for (size_t i = 0; !err && i < h->nr_siblings; i++)
-		if (h->siblings[i].has_some)
-			err = hint_sibling(h, &h->siblings[i], start, n);
+		if (h->siblings[i].first < h->siblings[i].end)
+			err = hint_sibling(h, &h->siblings[i], start);
 	return err;
 }
 
-/* Does the mapping share pages at all? Those of the flags before *@next end before it. */
+/* Does the mapping share pages at all, if they have been counted? Those of the flags before *@next end before it. */
 static bool shares_some(const VmaEntry *vma, const struct vma_flags_array *flags, size_t *next)
 {
 	while (*next < flags->n && flags->v[*next].end <= vma->start)
 		(*next)++;
-	return *next == flags->n || flags->v[*next].pss_kb != flags->v[*next].rss_kb;
+	return *next == flags->n || !flags->v[*next].rss_kb || flags->v[*next].pss_kb != flags->v[*next].rss_kb;
 }
 
 /* Of the maker's mapping; regions before *@next end before it. */
@@ -230,8 +296,7 @@ static bool is_worth_it(const struct dump_task *dt, const struct dump_task *make
 	const struct page_regions *all = &dt->memory->pages;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].end - all->v[i].start >= WORTH_LOOKING &&
-		    !(all->v[i].categories & PAGES_UNCHANGED && dt->memory->track->parent) &&
+		if (all->v[i].end - all->v[i].start >= WORTH_LOOKING && may_have_hints(dt, &all->v[i]) &&
 		    has_pages(maker, all->v[i].start, all->v[i].end))
 			return true;
 	return false;

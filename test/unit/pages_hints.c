@@ -7,6 +7,7 @@
 #include "image_helper.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
+#include "memory/tracking.h"
 #include "pie/vma.h"
 
 #define PAGE(n) ((uint64_t)(n)*PAGE_SZ)
@@ -15,6 +16,7 @@ enum { ROOT, CHILD, GRANDCHILD, TASKS = 14, PAGES = 10000 };
 
 static uint64_t table[TASKS][PAGES];
 static unsigned reads, opened;
+static uint64_t pages_read;
 static int change_after; /* so many reads, a page of the root is elsewhere */
 static long allocations_left; /* the one after them fails, once; -1: none */
 static bool failed;
@@ -47,6 +49,7 @@ int page_scan_entries(const struct page_scan *pm, uint64_t start, size_t pages, 
 	if (!pages || start / PAGE_SZ + pages > PAGES || pm->fd < 0)
 		return -EIO;
 	memcpy(ret_v, &table[pm->fd][start / PAGE_SZ], pages * sizeof(*ret_v));
+	pages_read += pages;
 	if (++reads == (unsigned)change_after)
 		table[ROOT][50]++;
 	return 0;
@@ -78,6 +81,7 @@ static void begin(uint64_t pages)
 	list_init(&dump.tree.tasks);
 	dump.tree.nr_tasks = TASKS;
 	reads = opened = 0;
+	pages_read = 0;
 	change_after = 0;
 	allocations_left = -1;
 	for (int i = 0; i < TASKS; i++) {
@@ -203,7 +207,7 @@ static const char *test_cost(void)
 	EXPECT(!memory_find_same(&dump) && !reads);
 	end();
 	begin(PAGES);
-	EXPECT(!memory_find_same(&dump) && reads <= (TASKS - 1 + 2 * 4) * (PAGES / 4096 + 1));
+	EXPECT(!memory_find_same(&dump) && reads <= (TASKS - 1 + 2 * 3) * (PAGES / 4096 + 1));
 	end();
 	/* Frames are not shown. */
 	begin(PAGES);
@@ -216,6 +220,54 @@ static const char *test_cost(void)
 	opts.lazy_pages = true;
 	EXPECT(!memory_find_same(&dump) && !reads);
 	opts.lazy_pages = false;
+	end();
+	return NULL;
+}
+
+/* A page map has no hints of pages that an older dump has: nobody looks at them. */
+static const char *test_unchanged(void)
+{
+	struct pagemap older = { 0 };
+	struct task_track track = { .parent = &older };
+	const uint64_t first = 5000, last = first + 256;
+	const char *why;
+
+	for (int with_older = 0; with_older < 2; with_older++) {
+		begin(PAGES);
+		for (int i = CHILD; i < TASKS; i++) {
+			struct page_regions *all = &processes[i].task.pages;
+
+			processes[i].task.track = &track;
+			all->v[0] = (struct page_region){ 0, PAGE(first), PAGES_UNCHANGED };
+			EXPECT(!array_add(all, ((struct page_region){ PAGE(first), PAGE(last), 0 })));
+			EXPECT(!array_add(all, ((struct page_region){ PAGE(last), PAGE(PAGES), PAGES_UNCHANGED })));
+		}
+		track.parent = with_older ? &older : NULL;
+		EXPECT(!memory_find_same(&dump));
+		why = expect(CHILD, first, last, 1) ?: expect(GRANDCHILD, first, last, 1);
+		why = why ?: expect(TASKS - 1, 0, first, !with_older) ?: expect(TASKS - 1, last, PAGES, !with_older);
+		EXPECT(with_older == (pages_read < PAGES));
+		end();
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+/* If it is not known how many pages mappings share, it is seen at the maker. */
+static const char *test_nothing_shared(void)
+{
+	begin(PAGES);
+	processes[ROOT].dt.vma_flags.n = processes[CHILD].dt.vma_flags.n = 0;
+	for (int i = 0; i < TASKS; i++)
+		for (uint64_t page = 0; page < PAGES; page++)
+			table[i][page] |= PM_EXCLUSIVE;
+	EXPECT(!memory_find_same(&dump) && !processes[CHILD].task.same.n && pages_read <= 3 * PAGES);
+	end();
+	/* Where pages have not been counted, they are looked at. */
+	begin(PAGES);
+	processes[ROOT].flags.rss_kb = processes[ROOT].flags.pss_kb = 0;
+	EXPECT(!memory_find_same(&dump) && processes[CHILD].task.same.n == 1);
 	end();
 	return NULL;
 }
@@ -258,6 +310,8 @@ int main(void)
 	run_case("short ones", test_short);
 	run_case("moved", test_moved);
 	run_case("cost", test_cost);
+	run_case("unchanged", test_unchanged);
+	run_case("nothing shared", test_nothing_shared);
 	run_case("no memory", test_no_memory);
 	return cases_failed();
 }
