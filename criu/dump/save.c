@@ -229,8 +229,7 @@ static int save_inventory(struct dump *dump)
 	return write_single(dump, IMAGE_INVENTORY, 0, &entry.base);
 }
 
-/* Pages: now, or a snapshot of them if that lets the tree resume sooner. */
-static int save_memory(struct dump *dump)
+static int make_snapshots(struct dump *dump)
 {
 	struct dump_task *dt;
 	int err = 0;
@@ -239,13 +238,31 @@ static int save_memory(struct dump *dump)
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.pid);
 
+		if (err || !dt->mm)
+			continue;
+		err = memory_snapshot(dump, dt, dt->mm);
+		if (!err)
+			dump_note_copy(dump, dt);
+		if (!err)
+			err = dump_interrupted_soon(dump);
+	}
+	return err;
+}
+
+/* Pages: now, or a snapshot of them if that lets the tree resume sooner. */
+static int save_memory(struct dump *dump)
+{
+	struct dump_task *dt;
+	int err = dump_saves_after_thaw(dump) ? make_snapshots(dump) : 0;
+
+	dump->interrupted = dump_interrupted_soon;
+	if (!err)
+		err = memory_hint_same(dump, false);
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.pid);
+
 		if (!dt->mm)
 			continue;
-		if (!err && dump_saves_after_thaw(dump)) {
-			err = memory_snapshot(dump, dt, dt->mm);
-			if (!err)
-				dump_note_copy(dump, dt);
-		}
 		if (!err && !memory_has_snapshot(dt))
 			err = memory_save_pages(dump, dt, dt->mm);
 		if (!err)
@@ -292,9 +309,10 @@ int dump_save_rest(struct dump *dump)
 {
 	const struct run_kind *kind;
 	struct dump_task *dt;
-	int err = 0;
+	int err;
 
 	dump->between_pages = let_late_ones_go;
+	err = memory_hint_same(dump, true);
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.pid);
 

@@ -87,8 +87,6 @@ int memory_scan_pages(struct dump *dump, struct dump_task *dt);
 int memory_add_same(struct same_runs *same, const struct same_run *run);
 /* classify_pages.c: the first one that does not end before @addr. */
 size_t memory_same_at(const struct same_runs *same, uint64_t addr);
-/* same_hints.c: which pages are also those of the process that forked theirs. It never fails: it may know fewer. */
-void memory_hint_same(struct dump *dump);
 /* excluded.c: fills dt->memory->excluded, as the options say. */
 int memory_find_excluded(struct dump *dump, struct dump_task *dt);
 /* Private pages that may be shared copy-on-write: no huge pages of hugetlbfs, nor what the kernel provides. */

@@ -41,6 +41,11 @@ int memory_pre_dump_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm
  * is saved once.
  */
 int memory_find_same(struct dump *dump);
+/*
+ * Without it: which pages are also those of the process that forked theirs, before any are saved. @of_copies: of processes that
+ * have a snapshot; or of the others, which must be frozen. Fails only if the user interrupts it: it may know fewer.
+ */
+int memory_hint_same(struct dump *dump, bool of_copies);
 /* Saves private pages to pagemap-PID.img and pages-N.img: from the snapshot if there is one. */
 int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 /* Lets the task resume before its pages are saved: none is made if that is not possible or not wanted. */

@@ -6,6 +6,10 @@
  * Both are frozen, but the kernel may move a page, and use its frame for another one (see same_pages.c): the maker's frame
  * counts only if it is the same before and after the child's was read.
  *
+ * To look takes the kernel about 0.1 us per page and process, however many are asked for at once: so it is done after the tree
+ * has been resumed, if that has copies (snapshot.h). A copy has the frames of its origin, and keeps them: it never writes, and
+ * the origin gets another frame when it does.
+ *
  * It is only a hint: whatever goes wrong, there are fewer of them, and no error.
  */
 #include <errno.h>
@@ -14,6 +18,7 @@
 #include "base/bits.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
+#include "memory/snapshot.h"
 #include "memory/tracking.h"
 #include "util/log.h"
 
@@ -34,6 +39,8 @@ struct sibling {
 };
 
 struct hinting {
+	struct dump *dump;
+	bool of_copies;
 	struct dump_task *maker; /* of all siblings: whose memory they got */
 	struct sibling siblings[SIBLINGS];
 	size_t nr_siblings;
@@ -42,6 +49,7 @@ struct hinting {
 		*after; /* its entries of the current part, read before the children's and after them; NULL: no room yet */
 	uint64_t pages; /* that have a hint */
 	bool blind; /* the kernel does not show us frames */
+	int stopped; /* -EINTR, by the user */
 };
 
 /* Those that the maker has from its own maker belong to that one. */
@@ -209,6 +217,16 @@ static bool shares_some(const VmaEntry *vma, const struct vma_flags_array *flags
 	return *next == flags->n || !flags->v[*next].rss_kb || flags->v[*next].pss_kb != flags->v[*next].rss_kb;
 }
 
+/* Between two parts. */
+static bool goes_on(struct hinting *h)
+{
+	if (h->dump->between_pages)
+		h->dump->between_pages(h->dump);
+	if (!h->stopped && h->dump->interrupted)
+		h->stopped = h->dump->interrupted(h->dump);
+	return !h->stopped && !h->blind;
+}
+
 /* Of the maker's mapping; regions before *@next end before it. */
 static int hint_mapping(struct hinting *h, const VmaEntry *vma, size_t *next)
 {
@@ -220,7 +238,7 @@ static int hint_mapping(struct hinting *h, const VmaEntry *vma, size_t *next)
 	for (size_t i = *next; !err && i < all->n && all->v[i].start < vma->end; i++) {
 		uint64_t start = MAX_OF(all->v[i].start, vma->start), end = MIN_OF(all->v[i].end, vma->end), stop;
 
-		for (; !err && !h->blind && start + WORTH_AN_ENTRY <= end; start = stop) {
+		for (; !err && start + WORTH_AN_ENTRY <= end && goes_on(h); start = stop) {
 			stop = MIN_OF(end, ROUND_DOWN(start, PAGES_AT_ONCE * PAGE_SZ) + PAGES_AT_ONCE * PAGE_SZ);
 			err = hint_part(h, start, stop);
 		}
@@ -234,7 +252,7 @@ static int hint_mappings(struct hinting *h)
 	size_t flags = 0, region = 0;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < mm->n_vmas; i++) {
+	for (size_t i = 0; !err && !h->stopped && !h->blind && i < mm->n_vmas; i++) {
 		const VmaEntry *v = mm->vmas[i];
 
 		if (v->end - v->start >= WORTH_LOOKING && memory_vma_has_plain_pages(v) &&
@@ -246,9 +264,17 @@ static int hint_mappings(struct hinting *h)
 
 /* ---- who is compared ---- */
 
+static int open_pages(const struct hinting *h, const struct dump_task *dt, struct page_scan *ret_scan)
+{
+	_cleanup_proc_ struct proc copy = PROC_CLOSED;
+	int err = h->of_copies ? proc_open(dt->memory->snapshot->pid, &copy) : 0;
+
+	return err ?: page_scan_open(h->of_copies ? &copy : &dt->proc, ret_scan);
+}
+
 static int open_all(struct hinting *h)
 {
-	int err = page_scan_open(&h->maker->proc, &h->scan);
+	int err = open_pages(h, h->maker, &h->scan);
 
 	if (!err && !h->before) {
 		h->before = malloc((2 + SIBLINGS) * PAGES_AT_ONCE * sizeof(*h->before));
@@ -257,7 +283,7 @@ static int open_all(struct hinting *h)
 	}
 	for (size_t i = 0; !err && i < h->nr_siblings; i++) {
 		h->siblings[i].entries = h->before + (2 + i) * PAGES_AT_ONCE;
-		err = page_scan_open(&h->siblings[i].dt->proc, &h->siblings[i].scan);
+		err = open_pages(h, h->siblings[i].dt, &h->siblings[i].scan);
 	}
 	return err;
 }
@@ -267,7 +293,7 @@ static void hint_siblings(struct hinting *h)
 {
 	int err = 0;
 
-	if (h->nr_siblings && !h->blind) {
+	if (h->nr_siblings && !h->blind && !h->stopped) {
 		err = open_all(h);
 		if (!err)
 			err = hint_mappings(h);
@@ -302,18 +328,26 @@ static bool is_worth_it(const struct dump_task *dt, const struct dump_task *make
 	return false;
 }
 
-void memory_hint_same(struct dump *dump)
+static bool is_seen(const struct hinting *h, const struct dump_task *dt)
 {
-	struct hinting h = { .scan = PAGE_SCAN_CLOSED };
+	return dt && dt->mm && !dt->memory->snapshot == !h->of_copies;
+}
+
+int memory_hint_same(struct dump *dump, bool of_copies)
+{
+	struct hinting h = { .dump = dump, .of_copies = of_copies, .scan = PAGE_SCAN_CLOSED };
 	struct dump_task *dt;
 
+	/* Neither the protocol nor a restore of lazy pages has a use for hints. */
+	if (dump->tree.nr_tasks < 2 || dump->opts->share_pages || dump->opts->page_server || dump->opts->lazy_pages)
+		return 0;
 	/* Parents come before their children: what a maker got from its own maker is known by then. */
 	dump_for_each_task(dt, dump) {
-		struct dump_task *maker = dt->mm ? maker_of(dt) : NULL;
+		struct dump_task *maker = is_seen(&h, dt) ? maker_of(dt) : NULL;
 
 		if (dt->memory)
 			dt->memory->same_is_hint = true;
-		if (!maker || !is_worth_it(dt, maker))
+		if (!is_seen(&h, maker) || !is_worth_it(dt, maker))
 			continue;
 		if (h.nr_siblings == SIBLINGS || h.maker != maker)
 			hint_siblings(&h);
@@ -324,4 +358,5 @@ void memory_hint_same(struct dump *dump)
 	if (h.pages)
 		log_debug("%lu pages are shared with the processes that forked theirs", h.pages);
 	free(h.before);
+	return h.stopped;
 }

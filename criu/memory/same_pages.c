@@ -255,14 +255,8 @@ int memory_find_same(struct dump *dump)
 	struct search s = { .dump = dump };
 	int err;
 
-	if (dump->tree.nr_tasks < 2)
+	if (dump->tree.nr_tasks < 2 || !dump->opts->share_pages)
 		return 0;
-	if (!dump->opts->share_pages) {
-		/* Neither the protocol nor a restore of lazy pages has a use for hints. */
-		if (!dump->opts->page_server && !dump->opts->lazy_pages)
-			memory_hint_same(dump);
-		return 0;
-	}
 	err = find_same(&s);
 	/* The images are right without it, only larger. */
 	if (err == -ENOMEM) {

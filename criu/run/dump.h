@@ -188,6 +188,7 @@ struct dump {
 	 * error: it must not get one.
 	 */
 	int (*guard_copy)(struct dump *, const struct dump_task *task, pid_t *ret_guard);
+	int (*interrupted)(struct dump *); /* by the user, while pages are saved: -EINTR; asked often */
 	void (*between_pages)(void *dump); /* while pages are saved of a tree that runs; NULL: nothing to do */
 	struct copy_guard *copy_guard; /* dump/copies.c, for that; NULL: not started */
 	struct file_pass *file_pass; /* for the pipeline's implementation of that */

@@ -7,12 +7,13 @@
 #include "image_helper.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
+#include "memory/snapshot.h"
 #include "memory/tracking.h"
 #include "pie/vma.h"
 
 #define PAGE(n) ((uint64_t)(n)*PAGE_SZ)
 /* A root, its child, and that one's, which are in this order; and more children of the root. */
-enum { ROOT, CHILD, GRANDCHILD, TASKS = 14, PAGES = 10000 };
+enum { ROOT, CHILD, GRANDCHILD, TASKS = 14, PAGES = 10000, COPY = 100 };
 
 static uint64_t table[TASKS][PAGES];
 static unsigned reads, opened;
@@ -29,6 +30,17 @@ void *reallocarray(void *p, size_t n, size_t size)
 		return NULL;
 	}
 	return realloc(p, n * size);
+}
+
+/* Copies: processes whose number is COPY more. */
+int proc_open(pid_t pid, struct proc *ret_p)
+{
+	*ret_p = (struct proc){ .dir = pid - COPY };
+	return pid < COPY ? -ESRCH : 0;
+}
+
+void proc_close(struct proc *p)
+{
 }
 
 int page_scan_open(const struct proc *p, struct page_scan *ret_pm)
@@ -65,6 +77,7 @@ static struct process {
 	struct dump_task dt;
 	struct memory_task task;
 	struct vma_flags flags;
+	struct snapshot copy;
 	VmaEntry entry, *list[1];
 	MmEntry mm;
 } processes[TASKS];
@@ -156,7 +169,7 @@ static const char *test_who_has_them(void)
 	memcpy(&table[GRANDCHILD][1000], &table[CHILD][1000], 1000 * sizeof(uint64_t));
 	own_pages(GRANDCHILD, 5000, 5001);
 	own_pages(ROOT, 7000, 8000); /* since the forks */
-	EXPECT(!memory_find_same(&dump) && !processes[ROOT].task.same.n && !opened);
+	EXPECT(!memory_hint_same(&dump, false) && !processes[ROOT].task.same.n && !opened);
 	why = expect(CHILD, 0, 1000, 1) ?: expect(CHILD, 1000, 2000, 0) ?: expect(CHILD, 2000, 7000, 1);
 	why = why ?: expect(CHILD, 7000, 8000, 0) ?: expect(CHILD, 8000, PAGES, 1);
 	why = why ?: expect(GRANDCHILD, 0, 1000, 1) ?: expect(GRANDCHILD, 1000, 2000, 2);
@@ -175,7 +188,7 @@ static const char *test_short(void)
 	begin(PAGES);
 	for (uint64_t page = 0; page < 5000; page += 20)
 		own_pages(CHILD, page, page + 1);
-	EXPECT(!memory_find_same(&dump) && processes[CHILD].task.same.n == 1);
+	EXPECT(!memory_hint_same(&dump, false) && processes[CHILD].task.same.n == 1);
 	EXPECT(processes[CHILD].task.same.v[0].start == PAGE(4981) && processes[CHILD].task.same_is_hint);
 	end();
 	return NULL;
@@ -189,7 +202,7 @@ static const char *test_moved(void)
 	for (int after = 1; !why && after <= 2; after++) {
 		begin(PAGES);
 		change_after = after;
-		EXPECT(!memory_find_same(&dump));
+		EXPECT(!memory_hint_same(&dump, false));
 		why = expect(CHILD, 50, 51, 0) ?: expect(CHILD, 51, PAGES, 1);
 		end();
 	}
@@ -200,25 +213,25 @@ static const char *test_moved(void)
 static const char *test_cost(void)
 {
 	begin(200);
-	EXPECT(!memory_find_same(&dump) && !reads && !processes[CHILD].task.same.n);
+	EXPECT(!memory_hint_same(&dump, false) && !reads && !processes[CHILD].task.same.n);
 	end();
 	begin(PAGES);
 	processes[ROOT].flags.pss_kb = processes[CHILD].flags.pss_kb = 2;
-	EXPECT(!memory_find_same(&dump) && !reads);
+	EXPECT(!memory_hint_same(&dump, false) && !reads);
 	end();
 	begin(PAGES);
-	EXPECT(!memory_find_same(&dump) && reads <= (TASKS - 1 + 2 * 3) * (PAGES / 4096 + 1));
+	EXPECT(!memory_hint_same(&dump, false) && reads <= (TASKS - 1 + 2 * 3) * (PAGES / 4096 + 1));
 	end();
 	/* Frames are not shown. */
 	begin(PAGES);
 	for (int i = 0; i < TASKS; i++)
 		for (uint64_t page = 0; page < PAGES; page++)
 			table[i][page] = PM_PRESENT;
-	EXPECT(!memory_find_same(&dump) && !processes[CHILD].task.same.n && reads <= TASKS);
+	EXPECT(!memory_hint_same(&dump, false) && !processes[CHILD].task.same.n && reads <= TASKS);
 	end();
 	begin(PAGES);
 	opts.lazy_pages = true;
-	EXPECT(!memory_find_same(&dump) && !reads);
+	EXPECT(!memory_hint_same(&dump, false) && !reads);
 	opts.lazy_pages = false;
 	end();
 	return NULL;
@@ -243,7 +256,7 @@ static const char *test_unchanged(void)
 			EXPECT(!array_add(all, ((struct page_region){ PAGE(last), PAGE(PAGES), PAGES_UNCHANGED })));
 		}
 		track.parent = with_older ? &older : NULL;
-		EXPECT(!memory_find_same(&dump));
+		EXPECT(!memory_hint_same(&dump, false));
 		why = expect(CHILD, first, last, 1) ?: expect(GRANDCHILD, first, last, 1);
 		why = why ?: expect(TASKS - 1, 0, first, !with_older) ?: expect(TASKS - 1, last, PAGES, !with_older);
 		EXPECT(with_older == (pages_read < PAGES));
@@ -251,6 +264,41 @@ static const char *test_unchanged(void)
 		if (why)
 			return why;
 	}
+	return NULL;
+}
+
+/* After the tree has been resumed, those that have copies are compared: by these. */
+static const char *test_copies(void)
+{
+	const char *why;
+
+	begin(PAGES);
+	for (int i = 0; i < TASKS; i++) {
+		processes[i].copy.pid = i + COPY;
+		/* It has none: it is compared while it is frozen, but with nobody. */
+		if (i != GRANDCHILD + 1)
+			processes[i].task.snapshot = &processes[i].copy;
+		processes[i].dt.proc.dir = i == GRANDCHILD + 1 ? i : -1;
+	}
+	EXPECT(!memory_hint_same(&dump, false) && !reads && processes[CHILD].task.same_is_hint);
+	EXPECT(!memory_hint_same(&dump, true) && reads && !opened);
+	why = expect(CHILD, 0, PAGES, 1) ?: expect(GRANDCHILD, 0, PAGES, 1);
+	why = why ?: expect(GRANDCHILD + 1, 0, PAGES, 0) ?: expect(TASKS - 1, 0, PAGES, 1);
+	end();
+	return why;
+}
+
+static int stop_soon(struct dump *asked)
+{
+	return reads > 20 ? -EINTR : 0;
+}
+
+static const char *test_interrupted(void)
+{
+	begin(PAGES);
+	dump.interrupted = stop_soon;
+	EXPECT(memory_hint_same(&dump, false) == -EINTR && !opened && reads < 20 + TASKS + 2);
+	end();
 	return NULL;
 }
 
@@ -262,12 +310,12 @@ static const char *test_nothing_shared(void)
 	for (int i = 0; i < TASKS; i++)
 		for (uint64_t page = 0; page < PAGES; page++)
 			table[i][page] |= PM_EXCLUSIVE;
-	EXPECT(!memory_find_same(&dump) && !processes[CHILD].task.same.n && pages_read <= 3 * PAGES);
+	EXPECT(!memory_hint_same(&dump, false) && !processes[CHILD].task.same.n && pages_read <= 3 * PAGES);
 	end();
 	/* Where pages have not been counted, they are looked at. */
 	begin(PAGES);
 	processes[ROOT].flags.rss_kb = processes[ROOT].flags.pss_kb = 0;
-	EXPECT(!memory_find_same(&dump) && processes[CHILD].task.same.n == 1);
+	EXPECT(!memory_hint_same(&dump, false) && processes[CHILD].task.same.n == 1);
 	end();
 	return NULL;
 }
@@ -292,7 +340,7 @@ static const char *test_no_memory(void)
 			own_pages(CHILD, page, page + 1);
 		failed = false;
 		allocations_left = failures;
-		EXPECT(!memory_find_same(&dump) && !opened);
+		EXPECT(!memory_hint_same(&dump, false) && !opened);
 		for (int i = 0; i < TASKS; i++)
 			for (size_t k = 0; k < processes[i].task.same.n; k++)
 				EXPECT(is_right(i, &processes[i].task.same.v[k]));
@@ -311,6 +359,8 @@ int main(void)
 	run_case("moved", test_moved);
 	run_case("cost", test_cost);
 	run_case("unchanged", test_unchanged);
+	run_case("copies", test_copies);
+	run_case("interrupted", test_interrupted);
 	run_case("nothing shared", test_nothing_shared);
 	run_case("no memory", test_no_memory);
 	return cases_failed();
