@@ -11,9 +11,10 @@ PF_EXITING = 4
 
 
 def thread_may_run(path):
-    with open(f"{path}/status") as f:
+    # Names of threads are any bytes, of which the kernel keeps 15: often not all of the last character.
+    with open(f"{path}/status", errors="replace") as f:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-    with open(f"{path}/stat") as f:
+    with open(f"{path}/stat", errors="replace") as f:
         flags = int(f.read().rpartition(")")[2].split()[6])
     pending = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
     return not pending >> (signal.SIGKILL - 1) & 1 and not flags & PF_EXITING
