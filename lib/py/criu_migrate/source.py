@@ -26,6 +26,7 @@ PAGES_ENOUGH = 8 << 20  # another round costs more than it saves
 SHRINKS = 0.8           # a round that leaves more than this part of the last one is the last
 ROUNDS_MAX = 8
 ENDING_LOOK = 2         # ms
+NO_PID = (1 << 31) - 1  # no process has it
 
 
 class Source:
@@ -72,7 +73,7 @@ class Source:
             files = self.tree.files()
             copied = {name: size for name, size in files.items() if self.is_copied(name)}
             question |= self.about_files({name: size for name, size in files.items() if name not in copied})
-        obstacles = self.channel.ask({"check": question})["obstacles"]
+        obstacles = self.channel.ask({"check": question})["obstacles"] + self.left_here()
         done = subprocess.run([self.o.criu, "check", "-t", str(self.o.pid), *self.both_options(), *self.o.dump_option],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         if done.returncode:
@@ -81,6 +82,17 @@ class Source:
                 [f"criu check -t {self.o.pid} fails: {' '.join(lines[-1:])}"]
         refuse(obstacles)
         return copied
+
+    def left_here(self):
+        """Options of the dump, or of its configuration files, which we do not read, by which two copies would run: either of the
+        two excludes the other one, and criu says so."""
+        found = []
+        for name, other in (("leave-running", "leave-stopped"), ("leave-stopped", "leave-running")):
+            argv = [self.o.criu, "dump", "-t", str(NO_PID), "-D", self.work, *self.o.dump_option, f"--{other}"]
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            if b"--leave-running and --leave-stopped are mutually exclusive" in done.stdout:
+                found.append(f"{name} is set (--dump-option, or a configuration file of criu): a tree that moves cannot remain here")
+        return found
 
     def copy(self, mapped):
         """What --rsync names; of it, @mapped must be the same then."""
@@ -174,14 +186,18 @@ class Source:
             raise
         gate.answer("go")
         gate.close()
-        # A dump that has succeeded has killed its tree.
-        gone = self.keep = self.await_end(pidfd, pids) or dump.wait() == 0 or not self.tree.goes_on()
+        # The exit status does not say whether the dump has killed its tree.
+        ended = self.await_end(pidfd, pids)
+        code = 0 if ended else dump.wait()
+        gone = self.keep = ended or not self.tree.goes_on()
         try:
             self.decide("go" if gone else "abort")
         finally:
             referee.close()
             dump.wait()
         self.keep = False
+        if not gone and not code:
+            raise Failed("the dump has not killed the tree, which is still here")
         if not gone:
             raise Failed(f"the dump failed, the tree continues here: {reason(self.images(number) + '/dump.log')}")
         say(f"{mib(size)}; downtime {time.monotonic() - start:.3f} s, {mib(self.sent)} in all")
