@@ -7,6 +7,23 @@ import signal
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
+class Interrupts:
+    """They wait from its creation on, until they are let through, to where an exception does no harm."""
+
+    def __init__(self):
+        self.came = []
+        self.handlers = {number: signal.signal(number, self.note) for number in INTERRUPTS}
+
+    def note(self, number, _frame):
+        self.came.append(number)
+
+    def let_through(self):
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+        for number in self.came[:1]:
+            os.kill(os.getpid(), number)
+
+
 class Failed(Exception):
     """A message for the user."""
 

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import time
 
-from .common import INTERRUPTS, Failed, mib, reason, say
+from .common import INTERRUPTS, Failed, Interrupts, mib, reason, say
 from .decision import is_ready
 from .lazy_target import COMPLETE, ENDED, ENDS
 from . import frames
@@ -90,6 +90,7 @@ class Mover:
     def __init__(self, source):
         self.source, self.number, self.start = source, source.rounds + 1, time.monotonic()
         self.pages, its = socket.socketpair()
+        self.interrupts = Interrupts()
         self.dump, self.pidfd, self.gate = source.start_dump(self.number, "--lazy-pages", "--ps-socket", str(its.fileno()),
                                                              fds=(its.fileno(),))
         its.close()
@@ -131,6 +132,7 @@ class Mover:
 
     def begin(self):
         try:
+            self.interrupts.let_through()
             if not self.gate.await_script(self.pidfd):
                 self.dump.wait()
                 raise Failed(f"dump: {self.reason()}")

@@ -13,7 +13,7 @@ import time
 
 from . import PROTOCOL
 from .channel import Channel
-from .common import INTERRUPTS, Failed, Lost, mib, reason, say
+from .common import INTERRUPTS, Failed, Interrupts, Lost, mib, reason, say
 from .decision import is_ready, tell_again
 from .cpu import cpu_question
 from .elf import build_id
@@ -163,9 +163,11 @@ class Source:
 
     def change_over(self):
         number, start = self.rounds + 1, time.monotonic()
+        interrupts = Interrupts()
         dump, pidfd, gate = self.start_dump(number)
         referee = None
         try:
+            interrupts.let_through()
             if not gate.await_script(pidfd):
                 dump.wait()
                 raise Failed(f"dump: {reason(self.images(number) + '/dump.log')}")

@@ -119,7 +119,7 @@ class Target:
     def restore_again(self):
         """What the other one has left may still be ending."""
         for left in reversed(range(20)):
-            for name in (HOLD, DECIDED, "restore.pid"):
+            for name in (HOLD, HOLD + ".new", DECIDED, "restore.pid"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self.path(name))
             try:
