@@ -84,7 +84,8 @@ def victim(what, main):
         if what in ("the receiver", "the holder of the copy") and f"{MIGRATE}\0--receive\0" in line and \
                 text_of(f"/proc/{pid}/comm").startswith("migrate-hold") == (what == "the holder of the copy"):
             return pid
-        if what == "the dump" and line.startswith(f"{CRIU}\0dump"):
+        # Not the one that only tells which options are set (source.NO_PID).
+        if what == "the dump" and line.startswith(f"{CRIU}\0dump") and "\0-t\0002147483647\0" not in line:
             return pid
         if what == "the restore" and line.startswith(f"{CRIU}\0restore"):
             return pid

@@ -90,6 +90,8 @@ class Source:
         for name, other in (("leave-running", "leave-stopped"), ("leave-stopped", "leave-running")):
             argv = [self.o.criu, "dump", "-t", str(NO_PID), "-D", self.work, *self.o.dump_option, f"--{other}"]
             done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            if done.returncode < 0:
+                raise Failed(f"criu dump has been killed by signal {-done.returncode}")
             if b"--leave-running and --leave-stopped are mutually exclusive" in done.stdout:
                 found.append(f"{name} is set (--dump-option, or a configuration file of criu): a tree that moves cannot remain here")
         return found
