@@ -163,16 +163,43 @@ bool mount_group_on_host(struct dump *dump, int group, int *ret_err)
 	return false;
 }
 
-void mount_check_copies(struct dump *dump)
+/* In the tool's mount namespace; what cannot be opened now is for the restore to say. */
+static bool can_be_copied(const char *path)
 {
-	_cleanup_close_ int root = -1, copy = -1;
+	_cleanup_close_ int at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, path, O_PATH), copy = -1;
 
-	if (dump->rights.initial_user_ns)
+	if (at < 0)
+		return true;
+	copy = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return copy >= 0 || errno != EINVAL;
+}
+
+#define ARE_LOCKED \
+	"where mounts of an outer user namespace are locked (mount_namespaces(7)), so that they could not be restored: run criu as root outside, or the program in a root directory of its own"
+
+void mount_check_copies(struct dump *dump, const struct mounts *m, bool outside)
+{
+	struct mount *mount;
+
+	if (outside) {
+		if (!can_be_copied("/"))
+			log_warn(
+				"mounts of an outer user namespace are locked in the root directory of criu: as root of this one, these images can only be restored with --root");
 		return;
-	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH);
-	copy = root < 0 ? -1 : open_tree(root, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (copy < 0 && errno == EINVAL)
-		mount_blocker(
-			dump,
-			"the process has mounts of its own in the root directory of criu, where mounts of an outer user namespace are locked (mount_namespaces(7)), so that they could not be restored: run criu as root outside, or the program in a root directory of its own; with --external 'mnt[]', they are saved for a restore outside, or with --root");
+	}
+	if (!m->nested && !can_be_copied("/")) {
+		mount_blocker(dump, "the process has mounts of its own in the root directory of criu, " ARE_LOCKED
+				    "; with --external 'mnt[]', they are saved for a restore outside, or with --root");
+		return;
+	}
+	mounts_for_each(mount, m) {
+		const char *key = mount->entry->ext_key;
+
+		if (!key || strcmp(key, MOUNT_AUTO_KEY) || can_be_copied(mount->entry->source))
+			continue;
+		dump_blocker(dump, dump_task_of(m->ns->member), -1,
+			     "the process has mounts of its own: %s is a copy of %s of criu, " ARE_LOCKED,
+			     mount->info->mountpoint, mount->entry->source);
+		return;
+	}
 }

@@ -15,9 +15,9 @@ struct mount_dump *mount_dump_data(struct dump *dump);
 
 /*
  * Root of a user namespace may not show what is below the mounts that it was given, so it cannot copy one of them without
- * the others: a blocker, if the root directory is such a mount.
+ * the others: a blocker, if the restore would have to; if it may be meant to happen @outside, a warning.
  */
-void mount_check_copies(struct dump *dump);
+void mount_check_copies(struct dump *dump, const struct mounts *m, bool outside);
 /*
  * host.c. The path, in the tool's mount namespace, of what @info shows; NULL: it is not there, or (*ret_hidden) no path
  * leads to it. *ret_err: logged.

@@ -132,15 +132,12 @@ static bool is_in_host_root(struct dump *dump, int *ret_err)
 static int find_outside(struct dump *dump, struct mounts *m)
 {
 	struct mount_run *run = &mount_dump_data(dump)->run;
-	bool match = external_mounts_found(dump->opts);
+	bool by_options = external_mounts_found(dump->opts), match = by_options;
 	struct mount *mount;
 	int err = 0;
 
-	if (!match) {
+	if (!match)
 		match = is_in_host_root(dump, &err);
-		if (match && !m->nested && !dump_task_of(dump->tree.root)->ns[NS_MNT]->own)
-			mount_check_copies(dump);
-	}
 	mounts_for_each(mount, m) {
 		mount->fs = err ? NULL : mount_fs_get(run, &dump->arena, mount->entry->root_dev);
 		if (!err && !mount->fs)
@@ -152,9 +149,11 @@ static int find_outside(struct dump *dump, struct mounts *m)
 		if (err)
 			return err;
 	}
+	if (!dump->rights.initial_user_ns && is_in_host_root(dump, &err) && !err)
+		mount_check_copies(dump, m, by_options);
 	if (!m->nested)
 		m->root->entry->fstype = FSTYPE__UNSUPPORTED;
-	return 0;
+	return err;
 }
 
 /* ---- what a restore creates ---- */
