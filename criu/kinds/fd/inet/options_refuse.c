@@ -11,6 +11,7 @@
 
 #define TCP_SAVED_SYN_ 28
 #define TCP_AO_INFO_ 40
+#define MSG_PROBE_ 0x10
 
 /* Of an established connection (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY). Reading would remove them. */
 static void warn_of_errors(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
@@ -49,22 +50,42 @@ static int number(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &len) < 0 ? 0 : value;
 }
 
-/* The send queue's memory includes packets already in flight: only kernel memory shows which. */
+static bool is_udp(const InetSkEntry *entry)
+{
+	return entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE;
+}
+
+/*
+ * A datagram that is being assembled takes more data whatever address is given, before the kernel looks at that; any other does
+ * not, for port 0. MSG_PROBE adds nothing, and nothing is sent. net/ipv4/udp.c, net/ipv6/udp.c
+ */
+static bool is_assembling(int fd, int family)
+{
+	struct sockaddr_in6 nowhere = { .sin6_family = (sa_family_t)family };
+	socklen_t len = family == AF_INET6 ? sizeof(nowhere) : sizeof(struct sockaddr_in);
+
+	return sendto(fd, "", 0, MSG_PROBE_ | MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&nowhere,
+		      len) == 0 ||
+	       errno != EINVAL;
+}
+
+/* The send queue's memory includes packets already in flight: only kernel memory shows which, except for UDP. */
 static void refuse_unsent(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
 {
+	const char *what = "an incomplete datagram (UDP_CORK, MSG_MORE), which cannot be read";
 	struct sock_memory m;
 	int memory = 0;
 
 	if (ioctl(probe->local, SIOCOUTQ, &memory) < 0 || !memory)
 		return;
-	if (inet_memory_of(dump, probe, entry, &m) < 0)
-		m.unsent = entry->type == SOCK_DGRAM && number(probe->local, IPPROTO_UDP, UDP_CORK);
+	if (inet_memory_of(dump, probe, entry, &m) < 0) {
+		m.unsent = !is_udp(entry) || is_assembling(probe->local, (int)entry->family);
+		if (!is_udp(entry))
+			what = "packets in flight, or an incomplete datagram (MSG_MORE), which only kernel memory shows";
+	}
 	if (m.unsent)
-		dump_transient_blocker(
-			dump, probe->task, probe->fd,
-			"%s: has an incomplete datagram (UDP_CORK, MSG_MORE), which cannot be read; let the program "
-			"send it",
-			probe->link);
+		dump_transient_blocker(dump, probe->task, probe->fd, "%s: has %s; let the program send it", probe->link,
+				       what);
 }
 
 static void refuse_udp(struct dump *dump, const struct fd_probe *probe)
@@ -100,6 +121,6 @@ void inet_options_refuse(struct dump *dump, const struct fd_probe *probe, const 
 		refuse_tcp(dump, probe);
 	if (entry->type == SOCK_RAW)
 		refuse_raw(dump, probe, entry);
-	if (entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE)
+	if (is_udp(entry))
 		refuse_udp(dump, probe);
 }
