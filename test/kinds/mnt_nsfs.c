@@ -52,8 +52,9 @@ static void check_ns(const char *pid, const char *name, const char *file)
 	char from[64];
 
 	snprintf(from, sizeof(from), "/proc/%s/ns/%s", pid, name);
-	check(!stat(from, &a) && !stat(test_path(file), &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev,
-	      "%s shows %lu, %s is %lu", file, (long)b.st_ino, from, (long)a.st_ino);
+	need(!stat(from, &a) && !stat(test_path(file), &b), "%s or %s is missing (errno %d)", from, file, errno);
+	check(a.st_ino == b.st_ino && a.st_dev == b.st_dev, "%s shows %lu, %s is %lu", file, (long)b.st_ino, from,
+	      (long)a.st_ino);
 }
 
 static int look_inside(void *arg)
