@@ -4,6 +4,7 @@
 
 struct dump;
 struct mount;
+struct mountinfo;
 struct ns;
 struct restore;
 
@@ -31,6 +32,8 @@ int overlay_text(struct restore *r, const struct mount *mount, char **ret);
 int overlay_refuse(const struct mount *mount);
 
 void nsfs_survey(struct dump *dump, struct mount *mount);
+/* Warns of namespaces of the tree that are bound to files of another mount namespace. */
+void nsfs_survey_outside(struct dump *dump, const struct mountinfo *outside);
 int nsfs_load(struct restore *r, const struct ns *ns, struct mount *mount);
 int nsfs_prepare(struct restore *r, struct mount *mount);
 int nsfs_open(struct restore *r, const struct mount *mount);

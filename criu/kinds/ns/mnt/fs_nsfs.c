@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/mountinfo.h"
 #include "kinds/ns/mnt/content.h"
 #include "kinds/ns/mnt/mount.h"
 #include "run/dump.h"
+#include "run/external.h"
 #include "run/outside.h"
 #include "run/restore.h"
 #include "util/fds.h"
@@ -90,6 +92,31 @@ void nsfs_survey(struct dump *dump, struct mount *mount)
 			at, mount->entry->root, why, at, at);
 	mount->entry->has_ns_id = true;
 	mount->entry->ns_id = own || !ns ? ns_own_id(type) : ns->id;
+}
+
+static void warn_of_outside(struct dump *dump, const struct mount_info *info)
+{
+	uint64_t ino = 0;
+	enum ns_type type = type_of_root(info->root, &ino);
+	const struct ns *ns = type == NS_TYPES ? NULL : find_ns(dump, type, ino);
+
+	bool joins = type == NS_NET || type == NS_IPC || type == NS_UTS;
+
+	if (!ns || ns->own || !ns->member || external_key(dump->opts, info->root))
+		return;
+	log_warn(
+		"%s of process %d is also bound to %s, outside of the tree, which will go on to show it, while the restored tree is in a new one%s%s%s%s",
+		info->root, ns->member->pid, info->mountpoint, joins ? ", unless it is restored with --join-ns " : "",
+		joins ? ns_type_name(type) : "", joins ? ":" : "", joins ? info->mountpoint : "");
+}
+
+void nsfs_survey_outside(struct dump *dump, const struct mountinfo *outside)
+{
+	const struct mount_info *info;
+
+	array_for_each(info, outside)
+		if (!strcmp(info->fstype, "nsfs"))
+			warn_of_outside(dump, info);
 }
 
 /* ---- restore ---- */

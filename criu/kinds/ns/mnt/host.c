@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/mnt/content.h"
 #include "kinds/ns/mnt/save.h"
 #include "run/path.h"
 #include "util/log.h"
@@ -47,6 +48,20 @@ static const struct mountinfo *host_mounts(struct dump *dump, int *ret_err)
 	if (err)
 		*ret_err = fail(err, "read the mounts of the tool");
 	return err ? NULL : &data->host;
+}
+
+int mount_check_bound(struct dump *dump)
+{
+	const struct mountinfo *host = NULL;
+	const struct ns *ns;
+	int err = 0;
+
+	for (ns = dump->namespaces.first; ns && !host && !err; ns = ns->next)
+		if (!ns->own)
+			host = host_mounts(dump, &err);
+	if (host)
+		nsfs_survey_outside(dump, host);
+	return err;
 }
 
 static bool same_device(const struct mount_info *a, const struct mount_info *b)

@@ -27,6 +27,8 @@ const char *mount_on_host(struct dump *dump, const struct mount_info *info, bool
 bool mount_is_host_root(struct dump *dump, const struct mount_info *root, int *ret_err);
 /* Has a mount of the tool's namespace this peer group? */
 bool mount_group_on_host(struct dump *dump, int group, int *ret_err);
+/* Warns of namespaces of the tree that are bound to files there (ip netns): they outlive the tree. */
+int mount_check_bound(struct dump *dump);
 /* The mounts of the tool are read when they are first needed. */
 void mount_forget_host(struct dump *dump);
 

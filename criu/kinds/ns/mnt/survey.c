@@ -455,7 +455,7 @@ int mounts_survey(struct dump *dump)
 	check_own(dump);
 	dump_for_each_task(task, dump)
 		check_root(dump, task);
-	err = survey_all(dump);
+	err = survey_all(dump) ?: mount_check_bound(dump);
 	mount_forget_host(dump);
 	return err;
 }
