@@ -184,12 +184,14 @@ static int start(struct feeders *all, struct feeder *f)
 
 static void start_another(struct feeders *all)
 {
+	_Atomic uint32_t *helpers = &all->work->r->shared->state->counts.helpers;
 	struct feeder *f = &all->v[all->n];
 	int err;
 
 	if (all->n >= all->max || (all->cpus && !take_cpu(all)))
 		return;
 	*f = (struct feeder){ .work = all->work, .counted = all->cpus };
+	atomic_fetch_add(helpers, 1);
 	err = reserve(f);
 	if (!err)
 		err = start(all, f);
@@ -199,6 +201,7 @@ static void start_another(struct feeders *all)
 	}
 	log_debug("no more than %zu threads can decompress pages: errno %d", all->n, -err);
 	block_reader_free(&f->reader);
+	atomic_fetch_sub(helpers, 1);
 	if (f->counted)
 		atomic_fetch_sub(&all->work->r->shared->birth->decoding, 1);
 	all->max = all->n;
@@ -238,6 +241,7 @@ static void run(struct feeders *all)
 	log_debug("pages were decompressed by %zu threads", all->n);
 	for (size_t i = all->n; i--;)
 		end_feeder(&all->v[i]);
+	atomic_fetch_sub(&work->r->shared->state->counts.helpers, (uint32_t)all->n - 1);
 }
 
 int feed_by_threads(struct feed_work *work)

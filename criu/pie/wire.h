@@ -367,6 +367,7 @@ struct restorer_error {
 struct restorer_counts {
 	_Atomic uint64_t bytes, pages_restored; /* that they have read */
 	_Atomic uint64_t pages_compared, pages_inherited; /* copy-on-write memory: compared; inherited by fork */
+	_Atomic uint32_t helpers; /* threads of tasks that help to restore memory: they count against limits, and end */
 };
 
 /* Of the kernel: MAX_PID_NS_LEVEL + 1. */

@@ -70,15 +70,17 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 	pid_t pid = rt->t.pid, want[PID_LEVELS_MAX];
 	/* With CLONE_PARENT the signal is that of the calling process: clone3(2). */
 	struct clone_args args = { .flags = flags, .exit_signal = flags & CLONE_PARENT ? 0 : rt->t.exit_signal };
+	_Atomic uint32_t *helpers = &r->shared->state->counts.helpers;
 	long got = -1;
 
 	args.set_tid = (uintptr_t)want;
 	args.set_tid_size = restore_set_tids(rt, want);
 	for (unsigned waited = 0;; waited += TAKEN_STEP_US) {
 		got = clone_once(r, rt, &args);
-		if (got != -EEXIST)
+		/* A limit of processes: threads that help to restore memory count, too. */
+		if (got == -EAGAIN ? waited >= MEMORY_WAIT_US || !atomic_load(helpers) : got != -EEXIST)
 			break;
-		if (waited >= TAKEN_WAIT_US || !about_to_go(r, pid))
+		if (got == -EEXIST && (waited >= TAKEN_WAIT_US || !about_to_go(r, pid)))
 			return pid_taken(r, pid);
 		usleep(TAKEN_STEP_US); /* style: there is no event when another process reaps a zombie */
 	}

@@ -85,6 +85,7 @@ int restore_fork_root_inside(struct restore *r);
 /* How long a pid that a zombie has is waited for, and what to do about other processes: for a restore, and criu check -D. */
 #define TAKEN_WAIT_US 10000000u
 #define TAKEN_STEP_US 1000u
+#define MEMORY_WAIT_US 60000000u
 #define TAKEN_ADVICE_ELSE "restore in a pid namespace of its own: criu-ns restore"
 #define TAKEN_ADVICE "end it, or " TAKEN_ADVICE_ELSE
 /* In the tool, before it creates any process: those that it will create get no numbers of the tree (own_numbers.c). */

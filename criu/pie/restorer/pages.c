@@ -344,6 +344,7 @@ static int load_small(struct mover *m)
 int pages_load(struct wire_task *task)
 {
 	const struct wire_io *io = (void *)task->ios;
+	struct restorer_counts *counts = (void *)task->counts;
 	struct mover m;
 	uint64_t pages = 0;
 	int err = 0;
@@ -351,6 +352,7 @@ int pages_load(struct wire_task *task)
 	for (uint64_t i = 0; i < task->nr_ios; i++)
 		pages += io[i].len / PAGE_SZ;
 	mover_open(&m, task);
+	atomic_fetch_add(&counts->helpers, 1);
 	reader_open(&m.reader, m.fd >= 0 ? task->reader_tid : 0, task->pid_levels);
 	if (has_blocks(task))
 		err = load_pieces(&m, true);
@@ -358,6 +360,7 @@ int pages_load(struct wire_task *task)
 		err = load_small(&m);
 	report_restored(task, pages);
 	reader_close(&m.reader);
+	atomic_fetch_sub(&counts->helpers, 1);
 	unregister(&m);
 	if (m.fd >= 0) {
 		sys_close(m.fd);

@@ -11,7 +11,8 @@
 #include <stdatomic.h>
 #include "pie/restorer/core.h"
 
-#define TAKEN_TRIES 2000
+/* Tries, each after a millisecond, until a thread is given up. */
+#define PATIENCE 60000
 
 static void wake(_Atomic uint32_t *word)
 {
@@ -155,20 +156,35 @@ static int thread_main(void *arg)
 	return 1;
 }
 
-/* A tid may be freed a moment after its task has disappeared from /proc. */
+/* How much of PATIENCE a failure costs. */
+static int cost_of(const struct wire_task *task, long got)
+{
+	struct restorer_counts *counts = (void *)task->counts;
+
+	/* A tid may be freed a moment after its task has disappeared from /proc. */
+	if (got == -EEXIST)
+		return PATIENCE / 2000;
+	if (got != -EAGAIN)
+		return PATIENCE;
+	/* A limit of threads, which may be reached by those that other tasks have for a while. */
+	return atomic_load(&counts->helpers) ? 1 : PATIENCE / 100;
+}
+
 static long clone_patiently(struct clone_args *args, struct wire_thread *thread)
 {
 	static const struct {
 		int64_t sec, nsec;
 	} step = { 0, 1000000 };
+	int left = PATIENCE;
 	long got;
 
-	for (int tries = 0;; tries++) {
-		got = sys_clone3_run(args, sizeof(*args), thread_main, thread);
-		if (got != -EEXIST || tries == TAKEN_TRIES)
+	while ((got = sys_clone3_run(args, sizeof(*args), thread_main, thread)) < 0) {
+		left -= cost_of((void *)thread->task, got);
+		if (left <= 0)
 			return got;
 		sys_nanosleep(&step, NULL);
 	}
+	return got;
 }
 
 static int start_one(struct wire_task *task, struct wire_thread *thread)
