@@ -311,7 +311,7 @@ static int find_mappings(struct dump *dump, struct dump_task *dt, const struct d
 		return -EAGAIN;
 	if (maps_the_same(dt, donor))
 		return copy_mappings(dt, donor);
-	err = dump_read_mappings(dt);
+	err = dump_read_mappings(dump, dt);
 	return err ? err : has_known_mappings(dt, false) ? 0 : -EAGAIN;
 }
 

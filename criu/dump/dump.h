@@ -118,8 +118,10 @@ int dump_read_robust_list(struct dump_thread *th);
 void dump_note_donor(struct dump *dump, struct dump_task *dt);
 /* Queries in the processes what only they can see. Nothing of ours remains in the tree afterwards. */
 int dump_infect(struct dump *dump);
-/* survey.c: the mappings, and, for a task that owns its memory, the flags of each */
-int dump_read_mappings(struct dump_task *dt);
+/* mappings.c, before the tree is stopped: prepares what makes dump_read_mappings() fast. */
+int dump_prepare_mappings(struct dump *dump);
+/* The mappings, and, for a task that owns its memory, the flags of each. */
+int dump_read_mappings(struct dump *dump, struct dump_task *dt);
 /* survey.c, for a pre-dump: the mounts of the tree, and nothing else. */
 int dump_survey_mounts(struct dump *dump);
 /* pre_dump.c: finds the pages that have to be saved, and arms all that are tracked; then saves them, while the tree runs. */

@@ -218,7 +218,7 @@ static int visit(struct dump *dump, struct dump_task *dt)
 	if (!err && dt->files_owner)
 		err = dump_list_fds(dt);
 	if (!err)
-		err = dump_read_mappings(dt);
+		err = dump_read_mappings(dump, dt);
 	if (!err)
 		err = build_request(dt, &q);
 	if (!err)

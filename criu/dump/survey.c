@@ -124,22 +124,6 @@ static void check_session(struct dump *dump, struct dump_task *dt)
 			dt->t.sid);
 }
 
-#define MAP_TRIES 20
-
-int dump_read_mappings(struct dump_task *dt)
-{
-	int tries = MAP_TRIES, err;
-
-	/* While the task runs, a mapping may grow between two reads of the text, and appear twice then. */
-	do {
-		array_free(&dt->vma_flags);
-		maps_free(&dt->maps);
-		/* For a task that shares the memory of another one, only where the mappings are. */
-		err = dt->mm_owner ? smaps_read(&dt->proc, &dt->maps, &dt->vma_flags) : maps_read(&dt->proc, &dt->maps);
-	} while (err == -EBADMSG && --tries);
-	return err < 0 ? fail(err, "read the map of this process") : 0;
-}
-
 /* It can only be created in that memory, by a task that uses it. */
 static void check_vm_peer(struct dump *dump, struct dump_task *dt)
 {
@@ -179,7 +163,7 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	dump->asked.kind = "memory";
 	/* For a stopped tree this has been done: dump/infect.c */
 	if (!err && dump_is_check(dump))
-		err = dump_read_mappings(dt);
+		err = dump_read_mappings(dump, dt);
 	if (!err && dt->mm_owner) {
 		err = memory_survey(dump, dt);
 	} else if (!err) {

@@ -149,6 +149,15 @@ static void add_unknown(struct vma_flags *f, const struct scan *word)
 	f->unknown[have + n] = 0;
 }
 
+unsigned vma_flag_named(const char *name, size_t len)
+{
+	unsigned i = 0;
+
+	while (i < VMF_COUNT && (len != 2 || memcmp(name, vm_flag_names[i], 2)))
+		i++;
+	return i;
+}
+
 static void scan_vm_flags(struct scan *s, struct vma_flags *f)
 {
 	struct scan word;
@@ -245,17 +254,22 @@ int smaps_parse(const char *text, size_t len, struct vma_flags_array *to)
 	return parse_smaps(text, len, to, NULL);
 }
 
-int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to)
+int smaps_split(const char *text, size_t len, struct maps *ret_maps, struct vma_flags_array *to)
 {
-	_cleanup_buf_ struct buf b = { 0 };
 	struct buf heads = { 0 };
-	int err = proc_text(p, "smaps", &b);
+	int err = parse_smaps(text, len, to, &heads);
 
-	if (!err)
-		err = parse_smaps(b.data, b.len, to, &heads);
 	if (err) {
 		buf_free(&heads);
 		return err;
 	}
 	return maps_split(heads.data, heads.len, ret_maps);
+}
+
+int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	int err = proc_text(p, "smaps", &b);
+
+	return err ? err : smaps_split(b.data, b.len, ret_maps, to);
 }

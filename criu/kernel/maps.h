@@ -96,10 +96,15 @@ struct vma_flags {
 	uint64_t page_kb, rss_kb, pss_kb, swap_kb, locked_kb;
 	uint64_t thp_kb; /* transparent huge pages of its own */
 	int pkey; /* -1: not shown */
+	bool not_counted; /* the counts above are not known: some are set as if it had shared pages and huge ones */
 };
 ARRAY_OF(vma_flags_array, struct vma_flags);
 
 /* The map, and the flags of every VMA in the same order, appended: one text contains both. */
 int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to);
+/* The same, of its text. */
+int smaps_split(const char *text, size_t len, struct maps *ret_maps, struct vma_flags_array *to);
+/* VMF_* of a word in smaps; VMF_COUNT: unknown. */
+unsigned vma_flag_named(const char *name, size_t len);
 /* For tests: the flags alone, of a text. */
 int smaps_parse(const char *text, size_t len, struct vma_flags_array *to);

@@ -17,7 +17,51 @@ struct saving {
 	struct dump_task *dt;
 	struct page_copy copy;
 	size_t next_vma; /* of dt->vma_flags */
+	uint64_t to_copy; /* bytes, so far */
+	bool counted;
 };
+
+/*
+ * Where only the flags of mappings have been read (kmem/mapping_flags.h), their counts take as long as copying a part of the
+ * memory at half the speed: it is not known yet how much more there is to copy.
+ */
+#define WORTH_COUNTING(rss) MAX_OF((rss) / 16, 16ul << 20)
+
+static void take_counts(struct vma_flags_array *to, const struct vma_flags_array *from)
+{
+	for (size_t i = 0, k = 0; i < to->n; i++) {
+		struct vma_flags *f = &to->v[i];
+
+		while (k < from->n && from->v[k].start < f->start)
+			k++;
+		if (!f->not_counted || k == from->n || from->v[k].start != f->start || from->v[k].end != f->end)
+			continue;
+		f->rss_kb = from->v[k].rss_kb;
+		f->pss_kb = from->v[k].pss_kb;
+		f->swap_kb = from->v[k].swap_kb;
+		f->thp_kb = from->v[k].thp_kb;
+		f->not_counted = false;
+	}
+}
+
+/* A failure leaves them unknown. */
+static void count_pages(struct saving *s, const struct page_run *run)
+{
+	struct vma_flags_array counts = { 0 };
+	struct dump_task *dt = s->dt;
+	struct maps maps = { 0 };
+
+	s->to_copy += run->end - run->start;
+	if (s->counted || s->to_copy < WORTH_COUNTING(dt->status.vm_rss_kb << 10))
+		return;
+	s->counted = true;
+	if (dt->memory->snapshot || dump_is_pre_dump(s->dump) || !dt->vma_flags.n || !dt->vma_flags.v[0].not_counted)
+		return;
+	if (!smaps_read(&dt->proc, &maps, &counts))
+		take_counts(&dt->vma_flags, &counts);
+	array_free(&counts);
+	maps_free(&maps);
+}
 
 /* What the kernel reports about the mapping; NULL: nothing is known. Mappings come in ascending order. */
 static const struct vma_flags *flags_of(struct saving *s, const VmaEntry *vma)
@@ -86,6 +130,8 @@ static int add_one(void *arg, const VmaEntry *vma, const struct page_run *found)
 	const struct page_run *run = &as_found;
 	int err;
 
+	if (page_run_has_content(run))
+		count_pages(s, run);
 	as_found.in_huge_pages = flags && flags->thp_kb;
 	as_found.incompressible = is_special(vma);
 	err = s->copy.sink->ops->add_run(s->copy.sink, run);

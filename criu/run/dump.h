@@ -16,6 +16,7 @@
 #include "kernel/maps.h"
 #include "kernel/mountinfo.h"
 #include "kernel/proc_pid.h"
+#include "kmem/mapping_flags.h"
 #include "kmem/tasks.h"
 #include "kmem/threads.h"
 #include "kmem/timed_call.h"
@@ -145,6 +146,7 @@ struct dump {
 	struct kcmp_set open_files; /* descriptions that have an id */
 	struct hash path_ids; /* dev:ino:mount -> id of an entry for a path */
 	struct kernel_tasks_reader *kernel_tasks; /* dump/alike.c; NULL: not opened */
+	struct mapping_flags_reader *mapping_flags; /* dump/mappings.c; NULL: smaps is read */
 	bool no_alikes; /* kernel memory has contradicted an answer */
 	struct dump_task *donors[4]; /* the last tasks that were queried and have nothing special; NULL: none */
 	struct memory_dump *memory; /* memory/dump_memory.h: state of module memory */
