@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "kernel/mountinfo.h"
 #include "kernel/scan.h"
+#include "util/str.h"
 
 /* The next field, terminated by exactly one space: it may be empty. NUL-terminated and unescaped in place. */
 static bool take_field(struct scan *s, char *text, char **ret_field)
@@ -135,4 +138,81 @@ const struct mount_info *mountinfo_find(const struct mountinfo *m, int mnt_id)
 			return i;
 	}
 	return NULL;
+}
+
+/* NULL: @path is not at or below @dir. */
+static const char *rest_below(const char *dir, const char *path)
+{
+	size_t len = strcmp(dir, "/") ? strlen(dir) : 0;
+
+	if (strncmp(dir, path, len) || (path[len] && path[len] != '/'))
+		return NULL;
+	return path + len + strspn(path + len, "/");
+}
+
+/* Of several that are mounted on the same one: the lookup comes to the shortest mount point first. NULL: none is on the way. */
+static const struct mount_info *next_at(const struct mountinfo *m, const struct mount_info *at, uint32_t ns,
+					const char *path)
+{
+	const struct mount_info *i, *next = NULL;
+
+	array_for_each(i, m) {
+		bool is_on = at ? i->parent_id == at->mnt_id && i != at :
+				  !strcmp(i->mountpoint, "/") &&
+					  (i->parent_id == i->mnt_id || !mountinfo_find(m, i->parent_id));
+
+		if (is_on && i->ns == ns && rest_below(i->mountpoint, path) &&
+		    (!next || strlen(i->mountpoint) < strlen(next->mountpoint)))
+			next = i;
+	}
+	return next;
+}
+
+const struct mount_info *mountinfo_at(const struct mountinfo *m, uint32_t ns, const char *path, const char **ret_rest)
+{
+	const struct mount_info *at = NULL, *next = path[0] == '/' ? next_at(m, NULL, ns, path) : NULL;
+
+	/* Malformed: a circle. */
+	for (size_t n = 0; next && n < m->n; n++) {
+		at = next;
+		next = next_at(m, at, ns, path);
+	}
+	if (at)
+		*ret_rest = rest_below(at->mountpoint, path);
+	return at;
+}
+
+static const char *option_of(const struct mount_info *m, const char *name)
+{
+	const char *at = m->sb_options;
+
+	while (!str_has_prefix(at, name)) {
+		at = strchr(at, ',');
+		if (!at)
+			return NULL;
+		at++;
+	}
+	return at + strlen(name);
+}
+
+bool mount_is_automounted(const struct mount_info *m)
+{
+	const char *ino = strcmp(m->fstype, "autofs") ? "-1" : option_of(m, "pipe_ino=");
+
+	/* Old kernels do not show it. */
+	return !ino || ino[0] != '-';
+}
+
+bool mount_is_trigger(const struct mount_info *m)
+{
+	return !option_of(m, "indirect");
+}
+
+bool mount_automount_pipe(const struct mount_info *m, uint64_t *ret_ino)
+{
+	const char *ino = mount_is_automounted(m) ? option_of(m, "pipe_ino=") : NULL;
+
+	if (ino)
+		*ret_ino = strtoull(ino, NULL, 10);
+	return ino != NULL;
 }

@@ -42,3 +42,15 @@ void mountinfo_free(struct mountinfo *m);
 #define _cleanup_mountinfo_ __attribute__((cleanup(mountinfo_free)))
 /* NULL if there is none. */
 const struct mount_info *mountinfo_find(const struct mountinfo *m, int mnt_id);
+/*
+ * The mount that the lookup of an absolute path ends on, in namespace @ns, if no symbolic link is on the way. *ret_rest: the path below
+ * its mount point, without a leading slash. NULL: not known.
+ */
+const struct mount_info *mountinfo_at(const struct mountinfo *m, uint32_t ns, const char *path, const char **ret_rest);
+
+/* Of an autofs mount whose daemon has not closed it (it is not catatonic). */
+bool mount_is_automounted(const struct mount_info *m);
+/* Its requests are for itself or its directories, not for names in its root. */
+bool mount_is_trigger(const struct mount_info *m);
+/* The pipe to that daemon. */
+bool mount_automount_pipe(const struct mount_info *m, uint64_t *ret_ino);

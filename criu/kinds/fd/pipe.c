@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/cleanup.h"
+#include "kernel/mountinfo.h"
 #include "kinds/fd/pipe_data.h"
 #include "kinds/kinds.h"
 #include "run/describe.h"
@@ -94,16 +96,62 @@ static bool is_external(const struct options *opts, unsigned long ino)
 	return external_is_given(opts, key[0]) || external_is_given(opts, key[1]);
 }
 
+/* The autofs mount whose requests the kernel writes to it; NULL: there is none. */
+static const struct mount_info *find_automount(const struct mountinfo *mounts, uint64_t pipe)
+{
+	const struct mount_info *m;
+	uint64_t ino;
+
+	array_for_each(m, mounts)
+		if (mount_automount_pipe(m, &ino) && ino == pipe)
+			return m;
+	return NULL;
+}
+
+/* A mount that is not saved stays where it is, and its requests would not get to the restored daemon. 1: refused. */
+static int refuse_automount(struct dump *dump, const struct pipe_seen *seen, struct mountinfo *own)
+{
+	const unsigned long ino = seen->record.b;
+	const struct mount_info *m;
+	uint64_t any;
+
+	if (!seen->reader || hash_get(&dump->kernel_pipes, ino, &any))
+		return 0;
+	if (!own->n) {
+		_cleanup_proc_ struct proc self = PROC_CLOSED;
+		int err = proc_open_self(&self);
+
+		if (!err)
+			err = mountinfo_read(&self, own);
+		if (err)
+			return fail(err, "read the mounts of this program");
+	}
+	m = find_automount(&dump->mounts, ino) ?: find_automount(own, ino);
+	if (!m)
+		return 0;
+	dump_blocker(
+		dump, seen->task, seen->fd,
+		"pipe:[%lu]: the kernel writes the requests of the autofs mount %s to it, which is not saved: it is not in a mount namespace of the tree, or is external or left out; end the automounter first",
+		ino, m->mountpoint);
+	return 1;
+}
+
 /* A pipe that leads out of the tree: a process at its other end would wait forever for the restored one. */
 static int pipe_save_end(struct dump *dump)
 {
 	struct record_table *all = *dump_kind_data(dump, &pipe_kind);
+	_cleanup_mountinfo_ struct mountinfo own = { 0 };
 
 	for (struct record *r = all ? all->first : NULL; r; r = r->next) {
 		const struct pipe_seen *seen = (const struct pipe_seen *)r;
 		const char *end = seen->reader ? "writing" : "reading";
+		int refused = refuse_automount(dump, seen, &own);
 		uint64_t any;
 
+		if (refused < 0)
+			return refused;
+		if (refused)
+			continue;
 		if ((seen->reader || !seen->reader_held) &&
 		    (seen->writer || !seen->writer_held || hash_get(&dump->kernel_pipes, r->b, &any)))
 			continue;
