@@ -41,6 +41,18 @@ static int note_roots(struct dump *dump, const struct ns *ns)
 	return err ? fail(err, "mounts") : 0;
 }
 
+/* Is a daemon asked for what is not mounted yet? It may be frozen. */
+static void find_automounters(struct dump *dump, const struct ns *ns)
+{
+	const struct mount_info *mount;
+
+	if (ns->member == dump->tree.root)
+		dump->roots.ns = ns->id;
+	array_for_each(mount, &dump->mounts)
+		if (mount->ns == ns->id && mount_is_automounted(mount))
+			dump->roots.may_wait = &dump->mounts;
+}
+
 int dump_read_mounts(struct dump *dump, struct ns *ns)
 {
 	const struct dump_task *member = dump_task_of(ns->member);
@@ -50,6 +62,8 @@ int dump_read_mounts(struct dump *dump, struct ns *ns)
 
 	if (ns->own) {
 		err = mountinfo_read_more(&member->proc, ns->id, &dump->mounts);
+		if (!err)
+			find_automounters(dump, ns);
 		if (!err && dump->roots.by_mount)
 			err = note_roots(dump, ns);
 		return err < 0 && !dump_is_check(dump) ? fail(err, "read mountinfo") : err;
@@ -64,6 +78,7 @@ int dump_read_mounts(struct dump *dump, struct ns *ns)
 					  " (it takes CAP_SYS_ADMIN in the user namespace that owns it, and CAP_SYS_CHROOT: run criu as root)" :
 					  "") :
 			     result;
+	find_automounters(dump, ns);
 	if (&member->t == dump->tree.root)
 		dump->roots.root = ns->root;
 	dump->roots.by_mount = &dump->roots_by_mount;

@@ -118,7 +118,8 @@ static int open_by_name(const struct wanted *w)
 {
 	const struct ns *ns = w->dt->ns[NS_MNT];
 	const int root = ns && !ns->own && ns->root >= 0 ? ns->root : AT_FDCWD;
-	const struct path_roots roots = { root, NULL, AT_FDCWD };
+	const struct path_roots roots = { root, NULL, AT_FDCWD, w->dump->roots.may_wait,
+					  ns ? ns->id : w->dump->roots.ns };
 
 	if (w->v->deleted || w->v->name[0] != '/')
 		return -ENOENT;

@@ -6,8 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/mountinfo.h"
 #include "util/fds.h"
 #include "util/hash.h"
+#include "util/str.h"
 
 struct path_from path_from(const struct path_roots *roots, int mnt_id, const char *path)
 {
@@ -16,6 +18,27 @@ struct path_from path_from(const struct path_roots *roots, int mnt_id, const cha
 	if (!roots->by_mount || mnt_id < 0 || !hash_get(roots->by_mount, (uint64_t)mnt_id, &fd))
 		return (struct path_from){ roots->root, path };
 	return (struct path_from){ (int)fd == roots->inside ? AT_FDCWD : (int)fd, path };
+}
+
+const struct mount_info *path_waits(const struct path_roots *roots, int mnt_id, const char *path, unsigned flags)
+{
+	/* The kernel does not mount on what exists for a mere reference to it: open(2), O_PATH. */
+	const bool enters = !(flags & O_PATH) || flags & O_DIRECTORY;
+	const struct mount_info *of, *at;
+	const char *rest = "";
+
+	if (!roots->may_wait)
+		return NULL;
+	of = mnt_id < 0 ? NULL : mountinfo_find(roots->may_wait, mnt_id);
+	at = mountinfo_at(roots->may_wait, of ? of->ns : roots->ns, path, &rest);
+	if (!at || !mount_is_automounted(at))
+		return NULL;
+	if (!*rest)
+		return enters && mount_is_trigger(at) ? at : NULL;
+	return of == at && !enters && !mount_is_trigger(at) && !strchr(rest, '/') &&
+			       !str_has_suffix(rest, " (deleted)") ?
+		       NULL :
+		       at;
 }
 
 /* openat2(2) rejects flags that open(2) would ignore; images may contain some. */
@@ -35,6 +58,8 @@ int path_open_resolving(const struct path_roots *roots, int mnt_id, const char *
 				.resolve = resolve | (from.dir == AT_FDCWD ? 0 : RESOLVE_IN_ROOT) };
 	int fd;
 
+	if (path_waits(roots, mnt_id, path, flags))
+		return -EDEADLK;
 	/* EAGAIN: a rename or mount occurred anywhere meanwhile, and the path contains "..": openat2(2). */
 	for (int tries = 0; tries < RESOLVE_TRIES; tries++) {
 		fd = (int)syscall(SYS_openat2, from.dir, from.path, &how, sizeof(how));
@@ -48,8 +73,9 @@ int path_open(const struct path_roots *roots, int mnt_id, const char *path, unsi
 {
 	const struct path_from from = path_from(roots, mnt_id, path);
 
-	return from.dir == AT_FDCWD ? open_at(AT_FDCWD, from.path, (int)flags, 0) :
-				      path_open_resolving(roots, mnt_id, path, flags, 0);
+	if (from.dir != AT_FDCWD)
+		return path_open_resolving(roots, mnt_id, path, flags, 0);
+	return path_waits(roots, mnt_id, path, flags) ? -EDEADLK : open_at(AT_FDCWD, from.path, (int)flags, 0);
 }
 
 DIR *path_opendir(const struct path_roots *roots, int mnt_id, const char *path)
@@ -68,6 +94,8 @@ int path_stat(const struct path_roots *roots, int mnt_id, const char *path, bool
 {
 	const struct path_from from = path_from(roots, mnt_id, path);
 
+	if (path_waits(roots, mnt_id, path, O_PATH))
+		return -EDEADLK;
 	if (from.dir == AT_FDCWD)
 		return fstatat(AT_FDCWD, from.path, ret, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 	_cleanup_close_ int fd = path_open(roots, mnt_id, path, O_PATH | (follow ? 0 : O_NOFOLLOW));
@@ -78,6 +106,8 @@ int path_chdir(const struct path_roots *roots, int mnt_id, const char *path)
 {
 	const struct path_from from = path_from(roots, mnt_id, path);
 
+	if (path_waits(roots, mnt_id, path, O_PATH | O_DIRECTORY))
+		return -EDEADLK;
 	if (from.dir == AT_FDCWD)
 		return chdir(from.path) < 0 ? -errno : 0;
 	_cleanup_close_ int fd = path_open(roots, mnt_id, path, O_PATH | O_DIRECTORY);

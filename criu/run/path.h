@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 struct hash;
+struct mount_info;
+struct mountinfo;
 
 struct path_roots {
 	/* Of the root task's namespace. A directory; AT_FDCWD: the root of this process, where paths are looked up unchanged */
@@ -19,9 +21,15 @@ struct path_roots {
 	/* For several mount namespaces: mount id -> the same for the namespace of that mount. NULL: @root for all. */
 	const struct hash *by_mount;
 	int inside; /* the one in @by_mount that is the root of this process */
+	/*
+	 * The mounts, if lookups may wait for an automounter, which may be frozen: those fail (-EDEADLK). NULL: none may.
+	 * The id of the namespace of @root in it.
+	 */
+	const struct mountinfo *may_wait;
+	uint32_t ns;
 };
 /* For paths of the tool itself, or of the machine: not of the tree. */
-#define PATH_OWN ((struct path_roots){ AT_FDCWD, NULL, AT_FDCWD })
+#define PATH_OWN ((struct path_roots){ AT_FDCWD, NULL, AT_FDCWD, NULL, 0 })
 /* Unknown mount: that of the root. */
 #define PATH_ROOT_MOUNT (-1)
 
@@ -31,6 +39,12 @@ struct path_from {
 	const char *path;
 };
 struct path_from path_from(const struct path_roots *roots, int mnt_id, const char *path);
+
+/*
+ * The autofs mount whose daemon the lookup may wait for, although the file is on another mount (which is covered then), or is a place
+ * where something is to be mounted. NULL: it does not.
+ */
+const struct mount_info *path_waits(const struct path_roots *roots, int mnt_id, const char *path, unsigned flags);
 
 /*
  * A descriptor (O_CLOEXEC) or a negative errno. Nothing is created; the caller must remove creation flags from @flags.

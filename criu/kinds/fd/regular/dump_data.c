@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include "kernel/mountinfo.h"
 #include "kinds/fd/regular/internal.h"
 #include "run/path.h"
 #include "util/str.h"
@@ -11,6 +12,20 @@
 struct regular_dump *regular_dump_data(struct dump *dump)
 {
 	return kind_data_of(&dump->arena, dump_kind_data(dump, &regular_kind), sizeof(struct regular_dump));
+}
+
+bool regular_refuse_covered(struct dump *dump, const struct subject *s, RegFileEntry *reg)
+{
+	const struct mount_info *by = path_waits(&dump->roots, s->mnt_id, s->link, O_PATH);
+
+	if (!by)
+		return false;
+	dump_blocker(
+		dump, s->task, s->fd,
+		"%s is covered by the autofs mount at %s, whose daemon would be asked for it: that is not supported; close it, or unmount that",
+		s->link, by->mountpoint);
+	reg->name = (char *)s->link;
+	return true;
 }
 
 bool name_leads_to(const struct dump *dump, const struct subject *s, const char *path)

@@ -50,6 +50,9 @@ struct regular_dump {
 };
 struct regular_dump *regular_dump_data(struct dump *dump);
 
+/* Its name must not be looked up, as an automounter, which may be frozen, would be asked. Then it is refused, with that name. */
+bool regular_refuse_covered(struct dump *dump, const struct subject *s, RegFileEntry *reg);
+
 /* bound.c: the mount that it is opened through instead; NULL: by its name, or as a file of its own. */
 const struct mount_info *regular_bound_by(struct dump *dump, const struct subject *s);
 

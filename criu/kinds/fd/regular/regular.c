@@ -44,8 +44,8 @@ static void refuse_device(struct dump *dump, const struct subject *s)
 static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, FownEntry *fown, RegFileEntry **ret_reg)
 {
 	RegFileEntry *reg = dump_alloc(dump, sizeof(*reg));
-	const struct mount_info *bound = regular_bound_by(dump, s);
-	const char *name = bound ? bound->mountpoint : NULL;
+	const struct mount_info *bound;
+	const char *name;
 	struct stat node;
 	int err = 0, detached = 0;
 
@@ -56,6 +56,11 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 	reg->flags = s->flags;
 	reg->pos = s->pos;
 	reg->fown = fown;
+	*ret_reg = reg;
+	if (regular_refuse_covered(dump, s, reg))
+		return 0;
+	bound = regular_bound_by(dump, s);
+	name = bound ? bound->mountpoint : NULL;
 	reg->mnt_id = dump_mount_of(dump, bound ? bound->mnt_id : s->mnt_id);
 	reg->has_mnt_id = true;
 	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !device_is_stateless(s->st.st_rdev))
@@ -74,7 +79,6 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 		return err;
 	if (detached) {
 		regular_note_identity(dump, s, reg);
-		*ret_reg = reg;
 		return 0;
 	}
 	regular_check_certain(dump, s, name);
@@ -85,7 +89,6 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 	else
 		regular_note_identity(dump, s, reg);
 	reg->name = (char *)name;
-	*ret_reg = reg;
 	return tmpfs_file_save(dump, s, reg);
 }
 

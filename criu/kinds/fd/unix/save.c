@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "kernel/device.h"
+#include "kernel/mountinfo.h"
 #include "kinds/fd/unix/internal.h"
 #include "run/external.h"
 #include "run/path.h"
@@ -15,13 +16,30 @@
 
 /* ---- names ---- */
 
+/* A frozen daemon would be asked. */
+static void refuse_covered(struct dump *dump, const struct fd_probe *probe, const char *path,
+			   const struct mount_info *by)
+{
+	dump_blocker(
+		dump, probe->task, probe->fd,
+		"%s: a unix socket whose file, %s, is covered by the autofs mount at %s, whose daemon would be asked for it: that is not supported; close the socket, or unmount that",
+		probe->link, path, by->mountpoint);
+}
+
 /* Of a mount that is attached nowhere /proc shows a path in it, which restore would create in another file system. */
 static void refuse_hidden(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry, const char *path,
 			  const struct stat *st)
 {
+	const int mnt_id = entry->has_mnt_id ? entry->mnt_id : PATH_ROOT_MOUNT;
+	const struct mount_info *by = path_waits(&dump->roots, mnt_id, path, O_PATH);
 	struct stat seen;
-	int err = path_stat(&dump->roots, entry->has_mnt_id ? entry->mnt_id : PATH_ROOT_MOUNT, path, false, &seen);
+	int err;
 
+	if (by) {
+		refuse_covered(dump, probe, path, by);
+		return;
+	}
+	err = path_stat(&dump->roots, mnt_id, path, false, &seen);
 	if (err ? err != -ENOENT && err != -ENOTDIR && err != -ELOOP :
 		  seen.st_dev == st->st_dev && seen.st_ino == st->st_ino)
 		return;
@@ -85,6 +103,21 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 	return 0;
 }
 
+/* May the lookup of the name that it was bound to wait for an automounter? */
+static bool name_waits(const struct dump *dump, const struct dump_task *task, const char *name)
+{
+	const struct ns *ns = task->ns[NS_MNT];
+	const struct path_roots roots = { .may_wait = dump->roots.may_wait, .ns = ns ? ns->id : dump->roots.ns };
+	char cwd[4096], path[sizeof(cwd) + UNIX_NAME_MAX + 1];
+
+	if (!roots.may_wait)
+		return false;
+	if (name[0] == '/')
+		return path_waits(&roots, PATH_ROOT_MOUNT, name, O_PATH) != NULL;
+	return read_link(task->proc.dir, "cwd", cwd, sizeof(cwd)) < 0 ||
+	       str_format(path, sizeof(path), "%s/%s", cwd, name) || path_waits(&roots, PATH_ROOT_MOUNT, path, O_PATH);
+}
+
 /* "/a/./b", or a symbolic link: a different text for the same file does not mean that it was moved. */
 static void drop_unchanged_path(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
 				UnixSkEntry *entry)
@@ -93,7 +126,9 @@ static void drop_unchanged_path(struct dump *dump, const struct fd_probe *probe,
 	const char *base = name[0] == '/' ? "root" : "cwd";
 	struct stat here, there;
 
-	if (!entry->moved_to)
+	if (!entry->moved_to ||
+	    path_waits(&dump->roots, entry->has_mnt_id ? entry->mnt_id : PATH_ROOT_MOUNT, entry->moved_to, O_PATH) ||
+	    name_waits(dump, probe->task, name))
 		return;
 	root = open_at(probe->task->proc.dir, base, O_PATH, 0);
 	while (*name == '/')
@@ -136,7 +171,7 @@ static int open_bound_file(struct dump *dump, const struct fd_probe *probe, cons
 
 	if (file >= 0 || errno != EPERM)
 		return file < 0 ? -errno : file;
-	file = open_by_name(probe, diag, name);
+	file = name_waits(dump, probe->task, name) ? -EDEADLK : open_by_name(probe, diag, name);
 	if (file >= 0)
 		return file;
 	dump_blocker(

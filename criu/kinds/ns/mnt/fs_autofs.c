@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/bits.h"
@@ -185,10 +187,20 @@ static int get_options(const char *options, AutofsEntry *e)
 
 /* ---- does a request wait? ---- */
 
+struct trial {
+	const struct mount *mount;
+	pid_t tool;
+};
+
+/* It may never return: so it must not outlive the tool. */
 static int try(void *arg)
 {
+	const struct trial *t = arg;
 	struct visit v = { .fn = pass_over };
-	_cleanup_close_ int fd = mount_open_whole(arg);
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != t->tool)
+		return 1;
+	_cleanup_close_ int fd = mount_open_whole(t->mount);
 
 	if (fd >= 0)
 		walk(&v, fd, "", 0);
@@ -201,7 +213,8 @@ static int try(void *arg)
  */
 static int autofs_blocks(struct dump *dump, const struct ns *ns, const struct mount *mount)
 {
-	struct helper_job job = { .run = try, .arg = (void *)mount };
+	struct trial trial = { mount, getpid() };
+	struct helper_job job = { .run = try, .arg = &trial };
 	struct helper_process h = HELPER_NONE;
 	int64_t ino = 0;
 	int err = 0, n;
@@ -355,7 +368,7 @@ static int autofs_survey(struct dump *dump, const struct ns *ns, struct mount *m
 	const char *options = mount->info->sb_options;
 	AutofsEntry *e = dump_alloc(dump, sizeof(*e));
 	_cleanup_close_ int owner = -1;
-	int64_t ino = 0;
+	int64_t ino = 0, timeout = 0;
 	int err = e ? mount_ns_owner(dump, ns, &owner) : fail(-ENOMEM, "mounts");
 
 	if (err)
@@ -364,6 +377,8 @@ static int autofs_survey(struct dump *dump, const struct ns *ns, struct mount *m
 	mount->fs->data = e;
 	if (owner >= 0)
 		refuse(dump, mount, "in a user namespace a restore may not mount it");
+	else if (!get_number(options, "timeout", &timeout) && timeout > INT32_MAX)
+		refuse(dump, mount, "its timeout is too long");
 	else if (get_options(options, e) || get_number(options, "pipe_ino", &ino))
 		refuse(dump, mount, "this kernel does not show its options (or not pipe_ino)");
 	else if (ino != -1)

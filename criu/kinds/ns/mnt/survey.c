@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/mountinfo.h"
 #include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/fs_type.h"
@@ -300,12 +301,45 @@ static int check_outer(struct dump *dump, const struct mount *mount)
 	return 0;
 }
 
+static bool is_on(const struct mount *mount, const struct mount *on)
+{
+	while (mount && mount != on)
+		mount = mount->parent;
+	return mount != NULL;
+}
+
+/*
+ * A lookup below an automounter's mount that covers this one would ask its daemon, which is frozen. What is covered is looked up in a copy
+ * of the namespace, from which one cover after the other is removed (whole.c): so any of them.
+ */
+static bool refuse_covered(struct dump *dump, const struct mount *mount)
+{
+	const char *at = mount->info->mountpoint, *rest;
+	struct mount *by;
+
+	if (!dump->roots.may_wait || mountinfo_at(&dump->mounts, mount->info->ns, at, &rest) == mount->info)
+		return false;
+	mounts_for_each(by, mount->of) {
+		rest = mount_is_automounted(by->info) ? mount_below(by->info->mountpoint, at) : NULL;
+		if (!rest || !*rest || is_on(mount, by))
+			continue;
+		mount_blocker(
+			dump,
+			"mount %s is covered by the autofs mount at %s, whose daemon would be asked for it: that is not supported; unmount one of them",
+			at, by->info->mountpoint);
+		return true;
+	}
+	return false;
+}
+
 static int check_content(struct dump *dump, struct mounts *m)
 {
 	struct mount *mount;
 	int err = 0;
 
 	mounts_for_each(mount, m) {
+		if (!err && !mount_is_external(mount) && refuse_covered(dump, mount))
+			continue;
 		if (!err)
 			mount_check_process_point(dump, mount);
 		if (err || mount_is_external(mount))
