@@ -159,7 +159,7 @@ static const struct mount_info *next_at(const struct mountinfo *m, const struct 
 	array_for_each(i, m) {
 		bool is_on = at ? i->parent_id == at->mnt_id && i != at :
 				  !strcmp(i->mountpoint, "/") &&
-					  (i->parent_id == i->mnt_id || !mountinfo_find(m, i->parent_id));
+					     (i->parent_id == i->mnt_id || !mountinfo_find(m, i->parent_id));
 
 		if (is_on && i->ns == ns && rest_below(i->mountpoint, path) &&
 		    (!next || strlen(i->mountpoint) < strlen(next->mountpoint)))
