@@ -126,9 +126,15 @@ static int refuse_automount(struct dump *dump, const struct pipe_seen *seen, str
 		if (err)
 			return fail(err, "read the mounts of this program");
 	}
-	m = find_automount(&dump->mounts, ino) ?: find_automount(own, ino);
-	if (!m)
-		return 0;
+	m = find_automount(own, ino);
+	if (!m) {
+		m = find_automount(&dump->mounts, ino);
+		if (!m)
+			return 0;
+		/* The mounts of a tree that is refused have not been examined to the end. */
+		if (dump->blockers.nr)
+			return 1;
+	}
 	dump_blocker(
 		dump, seen->task, seen->fd,
 		"pipe:[%lu]: the kernel writes the requests of the autofs mount %s to it, which is not saved: it is not in a mount namespace of the tree, or is external or left out; end the automounter first",
