@@ -32,7 +32,10 @@ int main(int argc, char **argv)
 	test_init(argc, argv);
 	pid = syscall(SYS_clone, CLONE_NEWPID | CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 	if (!pid) {
-		dup2(create(), 30);
+		int fd = create();
+
+		if (fd >= 0 && dup2(fd, 30) == 30)
+			close(fd);
 		_exit(0);
 	}
 	need(pid > 0 && waitpid((pid_t)pid, NULL, 0) == pid, "pid namespace (errno %d)", errno);
