@@ -252,6 +252,12 @@ static int step(struct restores *r)
 		answer_kept(r);
 		ask_source(r);
 	}
+	/* The source may have been lost by asking it: nothing tells of that again. */
+	if (!expects_more(r)) {
+		stop_listening(r);
+		if (!r->n)
+			return 0;
+	}
 	n = list_fds(r, refuses || may_accept(r), fds);
 	ready = poll(fds, n, look && !refuses ? LOOK_MS : r->has_pending ? RETRY_MS : -1);
 	if (ready < 0)
