@@ -92,6 +92,7 @@ void dump_free(struct dump *dump)
 	id_map_free(&dump->gid_map);
 	mountinfo_free(&dump->mounts);
 	dump_close_roots(dump);
+	image_store_close(dump->record);
 	image_store_close(dump->dir);
 	if (dump->signal_fd >= 0)
 		close(dump->signal_fd);

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include "base/bits.h"
 #include "dump/dump.h"
+#include "dump/record.h"
 #include "image/dedup.h"
 #include "image/dir.h"
 #include "image/null_store.h"
@@ -57,7 +58,9 @@ static int open_images(struct dump *dump)
 
 	if (opts->stream) {
 		err = stream_open_for_dump(opts, dump->signal_fd, &dump->dir);
-		return err ? err : begin_images(dump);
+		if (!err)
+			err = begin_images(dump);
+		return err ? err : record_open(dump);
 	}
 	err = image_dir_open_fd(opts->images_dir_fd, &dump->dir);
 	return err < 0 ? fail(err, "open the images directory %s", opts->images_dir) : begin_images(dump);
@@ -181,7 +184,7 @@ static int commit_images(struct dump *dump)
 {
 	int err = image_store_commit(dump->dir);
 
-	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : record_publish(dump);
 }
 
 static int commit_kinds(struct dump *dump)
@@ -223,7 +226,7 @@ static int seal_images(struct dump *dump)
 static int complete(struct dump *dump)
 {
 	dump->complete = true;
-	return 0;
+	return record_commit(dump);
 }
 
 static void report_complete(struct dump *dump)
@@ -346,8 +349,8 @@ static const struct phase phases[] = {
 	{ "lazy pages", FULL, dump_serve_lazy_pages, NULL },
 	{ "commit", STOPS, commit_images, NULL },
 	{ "kinds", FREEZES, commit_kinds, NULL },
-	{ "seal", FREEZES, seal_images, report_complete },
-	{ "end of a pre-dump", PRE, complete, report_complete },
+	{ "seal", STOPS, seal_images, NULL },
+	{ "complete", STOPS, complete, report_complete },
 	{ "tracking", STOPS, memory_track_commit, NULL },
 	{ "end the tree", FULL, end_tree, NULL },
 	{ "page server", STOPS, memory_tell_server, NULL },
@@ -401,6 +404,8 @@ static void finish(struct dump *dump)
 	run_for_each_kind(kind)
 		if (kind->save_undo)
 			kind->save_undo(dump);
+	if (dump->record)
+		image_store_abort(dump->record);
 	image_store_abort(dump->dir);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "dump/dump.h"
 #include "dump/origin.h"
+#include "dump/record.h"
 #include "inventory.pb-c.h"
 #include "memory/memory.h"
 #include "rpc.pb-c.h"
@@ -50,7 +51,7 @@ static int save_inventory(struct dump *dump)
 	if (dump->stats.dump.pages_skipped_parent)
 		entry.parent_run_id = (char *)memory_parent_run_id(dump);
 	err = image_write_single(dump->dir, IMAGE_INVENTORY, 0, &entry.base);
-	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : record_inventory(dump, &entry);
 }
 
 int dump_pre_dump_save(struct dump *dump)

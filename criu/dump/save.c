@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include "dump/dump.h"
 #include "dump/origin.h"
+#include "dump/record.h"
 #include "inventory.pb-c.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
@@ -197,6 +198,7 @@ static int save_inventory(struct dump *dump)
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
 	struct origin origin;
 	TaskKobjIdsEntry ids = TASK_KOBJ_IDS_ENTRY__INIT;
+	int err;
 
 	ids.vm_id = ids.files_id = ids.fs_id = ids.sighand_id = 1;
 	fill_namespaces(&ids, NULL);
@@ -226,7 +228,8 @@ static int save_inventory(struct dump *dump)
 	entry.has_checksums = entry.checksums = image_store_has_checksums(dump->dir);
 	entry.dump_criu_run_id = dump->run_id;
 	entry.parent_run_id = dump->stats.dump.pages_skipped_parent ? (char *)memory_parent_run_id(dump) : NULL;
-	return write_single(dump, IMAGE_INVENTORY, 0, &entry.base);
+	err = write_single(dump, IMAGE_INVENTORY, 0, &entry.base);
+	return err ? err : record_inventory(dump, &entry);
 }
 
 static int make_snapshots(struct dump *dump)

@@ -19,8 +19,9 @@ int sent_runs_add(struct sent_runs *runs, uint64_t start, uint64_t end)
 	return array_add(runs, ((struct sent_run){ start, end }));
 }
 
-int sent_pages_write(struct image_store *dir, uint64_t pid, const char *run_id, const struct sent_runs *runs)
+int sent_pages_write(struct image_store *dir, uint64_t pid, const struct sent_pages *sent)
 {
+	const struct sent_runs *runs = &sent->runs;
 	_cleanup_free_ uint64_t *vaddr = calloc(runs->n + 1, sizeof(*vaddr));
 	_cleanup_free_ uint64_t *nr_pages = calloc(runs->n + 1, sizeof(*nr_pages));
 	SentPagesEntry entry = SENT_PAGES_ENTRY__INIT;
@@ -31,7 +32,8 @@ int sent_pages_write(struct image_store *dir, uint64_t pid, const char *run_id, 
 		vaddr[i] = runs->v[i].start;
 		nr_pages[i] = (runs->v[i].end - runs->v[i].start) / PAGE_SZ;
 	}
-	entry.run_id = (char *)run_id;
+	entry.run_id = (char *)sent->run_id;
+	entry.has_by_stream = entry.by_stream = sent->by_stream;
 	entry.n_vaddr = entry.n_nr_pages = runs->n;
 	entry.vaddr = vaddr;
 	entry.nr_pages = nr_pages;
@@ -59,7 +61,7 @@ static int add_runs(struct image_store *dir, const SentPagesEntry *entry, struct
 	return 0;
 }
 
-int sent_pages_load(struct image_store *dir, uint64_t pid, const char *run_id, struct pagemap **ret_map)
+int sent_pages_load(struct image_store *dir, uint64_t pid, const struct sent_pages *wanted, struct pagemap **ret_map)
 {
 	_cleanup_record_ SentPagesEntry *entry = NULL;
 	_cleanup_pagemap_ struct pagemap *map = NULL;
@@ -68,8 +70,12 @@ int sent_pages_load(struct image_store *dir, uint64_t pid, const char *run_id, s
 	if (err)
 		return err;
 	/* An older run has left it: images that a dump does not write stay. */
-	if (strcmp(entry->run_id, run_id))
+	if (strcmp(entry->run_id, wanted->run_id))
 		return -ENOENT;
+	if (entry->by_stream != wanted->by_stream)
+		return image_store_fail(dir, -EBADMSG, "their pages were sent %s: send these the same way",
+					entry->by_stream ? "in a stream (--stream)" :
+							   "to a page server (--page-server)");
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return image_store_fail(dir, -ENOMEM, "list of pages");

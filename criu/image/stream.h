@@ -19,7 +19,13 @@ void image_stream_set_stop(struct image_store *store, int stop_fd);
 /* Takes @fd over, on success. The first byte is written when the first image is. */
 int image_stream_write(int fd, struct image_store **ret_store);
 /*
- * Receives all images, verifies them, and takes no descriptor over. @dir_fd: where pages are kept (spool_new). On failure
+ * Of such a store, before its first image: these are previous images, and the stream goes on with others; these refer to the images of
+ * this run, which came before in the same stream.
+ */
+void image_stream_set_previous(struct image_store *store);
+void image_stream_refer(struct image_store *store, const char *run_id);
+/*
+ * Receives all images, with the previous ones that they refer to as their parents, verifies them, and takes no descriptor over. @dir_fd: where pages are kept (spool_new). On failure
  * *@ret_error says why.
  */
 int image_stream_read(int fd, int dir_fd, struct image_error *ret_error, struct image_store **ret_store);

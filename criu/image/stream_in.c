@@ -13,6 +13,7 @@ struct stream_in {
 	struct spool *spool;
 	const struct stream_in_ops *ops;
 	void *from;
+	struct image_store *parent; /* NULL: none */
 };
 
 static struct stream_in *in_of(struct image_store *store)
@@ -71,7 +72,19 @@ static int move_fds(struct image_store *store, int min)
 
 	if (!err && in->ops)
 		err = in->ops->move_fds(in->from, min);
+	if (!err && in->parent)
+		err = move_fds(in->parent, min);
 	return err ? image_store_fail(store, err, "move descriptors: %s", strerror(-err)) : 0;
+}
+
+static int parent_of(struct image_store *store, struct image_store **ret_parent)
+{
+	struct stream_in *in = in_of(store);
+
+	if (!in->parent)
+		return image_store_fail(store, -ENOENT, "the stream has no previous images");
+	*ret_parent = in->parent;
+	return 0;
 }
 
 static int begin(struct image_store *store, bool beside)
@@ -81,17 +94,23 @@ static int begin(struct image_store *store, bool beside)
 
 static void close_store(struct image_store *store)
 {
-	struct stream_in *in = in_of(store);
+	struct image_store *parent;
 
-	if (in->ops)
-		in->ops->free(in->from);
-	spool_free(in->spool);
-	free(in);
+	for (; store; store = parent) {
+		struct stream_in *in = in_of(store);
+
+		parent = in->parent;
+		if (in->ops)
+			in->ops->free(in->from);
+		spool_free(in->spool);
+		free(in);
+	}
 }
 
 static const struct image_store_ops in_ops = {
 	.open = open_image,
 	.has = has_image,
+	.parent = parent_of,
 	.move_fds = move_fds,
 	.begin = begin,
 	.free = close_store,
@@ -106,4 +125,9 @@ int stream_in_new(struct spool *spool, const struct stream_in_ops *ops, void *fr
 	*in = (struct stream_in){ .store.ops = &in_ops, .spool = spool, .ops = ops, .from = from };
 	*ret_store = &in->store;
 	return 0;
+}
+
+void stream_in_set_parent(struct image_store *store, struct image_store *parent)
+{
+	in_of(store)->parent = parent;
 }

@@ -14,3 +14,5 @@ struct stream_in_ops {
 
 /* Takes @spool and @from over, on success. @ops: NULL if all images are there. -ENOMEM */
 int stream_in_new(struct spool *spool, const struct stream_in_ops *ops, void *from, struct image_store **ret_store);
+/* The store of the previous images, taken over: one of this kind. */
+void stream_in_set_parent(struct image_store *store, struct image_store *parent);

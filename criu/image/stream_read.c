@@ -9,11 +9,15 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/image_set.h"
+#include "image/reader.h"
 #include "image/stream.h"
 #include "image/stream_frame.h"
 #include "image/stream_in.h"
 #include "util/crc32c.h"
 #include "util/fds.h"
+#include "inventory.pb-c.h"
+
+enum { PREVIOUS_MAX = 1024 };
 
 /* An image on its way. */
 struct arriving {
@@ -31,7 +35,11 @@ struct receiver {
 	uint32_t sum, images;
 	struct arriving *open;
 	bool pages_open, inventory;
-	bool cancelled, complete;
+	bool cancelled, ended, complete; /* these images; the dump */
+	int dir_fd; /* of spools */
+	struct image_store *previous; /* images that came before; NULL: none */
+	bool refers; /* the present ones refer to those */
+	size_t generations; /* of previous images */
 	uint8_t *buffer; /* FRAME_MAX */
 };
 
@@ -154,7 +162,60 @@ static int end_image(struct receiver *in, struct arriving **at)
 	return 0;
 }
 
-static int end_stream(struct receiver *in)
+/* Checked at once: a dump whose pages cannot be used gets a broken pipe, while its tree can still go on. */
+static int refer(struct receiver *in, uint32_t len)
+{
+	_cleanup_record_ InventoryEntry *entry = NULL;
+	int err;
+
+	if (in->images || in->refers)
+		return refuse(in, -EBADMSG, "a reference to previous images that does not come first");
+	if (!in->previous)
+		return refuse(in, -ENOENT,
+			      "it refers to previous images, which must be sent in the same stream, before it");
+	err = image_read_single(in->previous, IMAGE_INVENTORY, 0, &entry);
+	if (err)
+		return refuse(in, err, "previous images: %s", image_store_error(in->previous));
+	if (!entry->dump_criu_run_id || strlen(entry->dump_criu_run_id) != len ||
+	    memcmp(entry->dump_criu_run_id, in->buffer, len))
+		return refuse(in, -EBADMSG, "it refers to other previous images than those that were sent before it");
+	in->refers = true;
+	return 0;
+}
+
+/* What has been received becomes a store, with the images that it refers to. */
+static int make_store(struct receiver *in, struct image_store **ret_store)
+{
+	int err = stream_in_new(in->spool, NULL, NULL, ret_store);
+
+	if (err)
+		return refuse(in, err, "%s", strerror(-err));
+	in->spool = NULL;
+	if (in->refers)
+		stream_in_set_parent(*ret_store, steal_ptr(&in->previous));
+	image_store_close(steal_ptr(&in->previous));
+	return 0;
+}
+
+static int end_previous(struct receiver *in)
+{
+	struct image_store *store;
+	int err;
+
+	if (!in->inventory)
+		return refuse(in, -EBADMSG, "previous images without an inventory");
+	in->generations = in->refers ? in->generations + 1 : 0;
+	if (in->generations > PREVIOUS_MAX)
+		return refuse(in, -ELOOP, "more than %d previous images refer to each other", PREVIOUS_MAX);
+	err = make_store(in, &store);
+	if (err)
+		return err;
+	in->previous = store;
+	err = spool_new(in->dir_fd, &in->spool);
+	return err ? refuse(in, err, "%s", strerror(-err)) : 0;
+}
+
+static int end_stream(struct receiver *in, bool previous)
 {
 	uint64_t images;
 
@@ -162,8 +223,9 @@ static int end_stream(struct receiver *in)
 	if (le64toh(images) != in->images || in->open)
 		return refuse(in, -EBADMSG, "it ends with %u images, expected %lu, all complete", in->images,
 			      le64toh(images));
-	in->complete = true;
-	return 0;
+	in->ended = true;
+	in->complete = !previous;
+	return previous ? end_previous(in) : 0;
 }
 
 static void cancel(struct receiver *in)
@@ -192,8 +254,12 @@ static int take_frame(struct receiver *in, const struct stream_frame *frame)
 	case FRAME_DATA:
 	case FRAME_IMAGE_END:
 		return of_image(in, frame);
+	case FRAME_REFER:
+		return refer(in, frame->len);
 	case FRAME_END:
-		return frame->len == 8 ? end_stream(in) : refuse(in, -EBADMSG, "a frame of %u bytes", frame->len);
+	case FRAME_END_PREVIOUS:
+		return frame->len == 8 ? end_stream(in, frame->kind == FRAME_END_PREVIOUS) :
+					 refuse(in, -EBADMSG, "a frame of %u bytes", frame->len);
 	case FRAME_CANCEL:
 		cancel(in);
 		return 0;
@@ -237,7 +303,7 @@ static int read_head(struct receiver *in)
 	if (le32toh(head.sum) != in->sum)
 		return refuse(in, -EBADMSG, "wrong checksum: it is damaged");
 	in->images = 0;
-	in->cancelled = in->inventory = false;
+	in->cancelled = in->inventory = in->refers = in->ended = false;
 	return 1;
 }
 
@@ -255,12 +321,14 @@ static int receive_all(struct receiver *in)
 		int got = read_head(in);
 
 		if (!got)
-			return refuse(in, -ENODATA,
-				      in->cancelled ? "the dump has failed: its own messages say why" :
-						      "it is empty: the dump has failed");
+			return refuse(
+				in, -ENODATA,
+				in->cancelled ? "the dump has failed: its own messages say why" :
+				in->previous  ? "it has only previous images: a dump that refers to them is missing" :
+						"it is empty: the dump has failed");
 		if (got < 0)
 			return got;
-		for (got = 0; !got && !in->complete && !in->cancelled;)
+		for (got = 0; !got && !in->ended && !in->cancelled;)
 			got = next_frame(in);
 		if (got)
 			return got;
@@ -270,17 +338,15 @@ static int receive_all(struct receiver *in)
 
 int image_stream_read(int fd, int dir_fd, struct image_error *ret_error, struct image_store **ret_store)
 {
-	struct receiver in = { .fd = fd, .error = ret_error, .buffer = malloc(FRAME_MAX) };
+	struct receiver in = { .fd = fd, .dir_fd = dir_fd, .error = ret_error, .buffer = malloc(FRAME_MAX) };
 	int err = in.buffer ? spool_new(dir_fd, &in.spool) : -ENOMEM;
 
 	err = err ? refuse(&in, err, "%s", strerror(-err)) : receive_all(&in);
 	forget_open(&in);
 	free(in.buffer);
-	if (!err) {
-		err = stream_in_new(in.spool, NULL, NULL, ret_store);
-		err = err ? refuse(&in, err, "%s", strerror(-err)) : 0;
-	}
-	if (err)
-		spool_free(in.spool);
+	if (!err)
+		err = make_store(&in, ret_store);
+	spool_free(in.spool);
+	image_store_close(in.previous);
 	return err;
 }

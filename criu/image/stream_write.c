@@ -3,6 +3,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ enum { COPIED_MAX = 64 << 10 };
 struct stream_write {
 	struct stream_out out; /* first */
 	pthread_mutex_t lock; /* frames are written as a whole */
-	bool begun;
+	bool begun, previous;
+	char refers_to[37]; /* "": no images */
 	int error; /* the first one: what follows would be of no use */
 	uint32_t sum, images;
 	char buffer[sizeof(struct stream_frame) + COPIED_MAX];
@@ -53,19 +55,6 @@ static int write_bytes(struct stream_write *w, const void *buf, size_t len)
 	return write_failed(w, w->error ? w->error : stream_out_write(&w->out, w->out.fd, buf, len));
 }
 
-static int begin_stream(struct stream_write *w)
-{
-	struct stream_head head = { .magic = STREAM_MAGIC, .version = htole32(STREAM_VERSION) };
-
-	if (w->begun)
-		return 0;
-	w->begun = true;
-	w->images = 0;
-	w->sum = crc32c(0, &head, offsetof(struct stream_head, sum));
-	head.sum = htole32(w->sum);
-	return write_bytes(w, &head, sizeof(head));
-}
-
 static struct stream_frame frame_of(struct stream_write *w, enum frame_kind kind, uint32_t image, const void *buf,
 				    size_t len)
 {
@@ -90,6 +79,23 @@ static int write_frame(struct stream_write *w, enum frame_kind kind, uint32_t im
 	if (len)
 		memcpy(w->buffer + sizeof(frame), buf, len);
 	return write_bytes(w, w->buffer, sizeof(frame) + len);
+}
+
+static int begin_stream(struct stream_write *w)
+{
+	struct stream_head head = { .magic = STREAM_MAGIC, .version = htole32(STREAM_VERSION) };
+	int err;
+
+	if (w->begun)
+		return 0;
+	w->begun = true;
+	w->images = 0;
+	w->sum = crc32c(0, &head, offsetof(struct stream_head, sum));
+	head.sum = htole32(w->sum);
+	err = write_bytes(w, &head, sizeof(head));
+	if (err || !w->refers_to[0])
+		return err;
+	return write_frame(w, FRAME_REFER, 0, w->refers_to, strlen(w->refers_to));
 }
 
 static int start(struct stream_out *out, struct image_out *image)
@@ -176,7 +182,7 @@ static int send_but_end(struct stream_out *out, const struct image_bytes *invent
 
 	if (err)
 		return err;
-	end.frame = frame_of(w, FRAME_END, 0, &end.images, sizeof(end.images));
+	end.frame = frame_of(w, w->previous ? FRAME_END_PREVIOUS : FRAME_END, 0, &end.images, sizeof(end.images));
 	/* If it is not sent, cancel() comes instead. */
 	w->sum = sum;
 	return write_failed(w, stream_out_end(out, out->fd, &end, sizeof(end)));
@@ -225,4 +231,21 @@ int image_stream_write(int fd, struct image_store **ret_store)
 	pthread_mutex_init(&w->lock, NULL);
 	*ret_store = &w->out.store;
 	return 0;
+}
+
+static struct stream_write *write_of_store(struct image_store *store)
+{
+	return write_of(container_of(store, struct stream_out, store));
+}
+
+void image_stream_set_previous(struct image_store *store)
+{
+	write_of_store(store)->previous = true;
+}
+
+void image_stream_refer(struct image_store *store, const char *run_id)
+{
+	struct stream_write *w = write_of_store(store);
+
+	snprintf(w->refers_to, sizeof(w->refers_to), "%s", run_id);
 }

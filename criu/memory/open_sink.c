@@ -5,7 +5,7 @@
 #include "memory/tracking.h"
 #include "transport/client.h"
 
-int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink)
+static int open_own(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink)
 {
 	if (dump->opts->page_server)
 		return server_sink_open(dump, type, id, ret_sink);
@@ -14,6 +14,18 @@ int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct 
 	if (image_store_sequential(dump->dir))
 		return ordered_sink_open(dump, type, id, ret_sink);
 	return image_sink_open(dump, type, id, ret_sink);
+}
+
+int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink)
+{
+	_cleanup_page_sink_ struct page_sink *sink = NULL;
+	int err = open_own(dump, type, id, &sink);
+
+	if (!err && dump->record && dump->opts->track_mem && type == IMAGE_PAGEMAP)
+		err = record_sink_open(dump, id, &sink);
+	if (!err)
+		*ret_sink = steal_ptr(&sink);
+	return err;
 }
 
 int memory_connect_server(struct dump *dump)

@@ -54,6 +54,8 @@ int server_sink_open(struct dump *dump, enum image_type type, uint64_t id, struc
 /* image_sink.c */
 int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 
+/* record_sink.c: *@sink becomes one that also notes what is sent of this process. */
+int record_sink_open(struct dump *dump, uint64_t pid, struct page_sink **sink);
 /* compress_sink.c */
 int compress_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 /* ordered_sink.c */

@@ -28,7 +28,7 @@ struct server_sink {
 	struct dump *dump;
 	struct page_client *client;
 	uint64_t pid; /* 0: what is sent need not be known later */
-	struct sent_runs sent;
+	struct sent_pages sent;
 	struct turns turns; /* its lock is also that of: */
 	struct kept_runs runs;
 	/* Of the thread whose turn it is. */
@@ -87,7 +87,7 @@ static int add_header(struct server_sink *s, const struct page_run *run)
 {
 	struct message_bytes header;
 
-	if (s->pid && sent_runs_add(&s->sent, run->start, run->end))
+	if (s->pid && sent_runs_add(&s->sent.runs, run->start, run->end))
 		return fail(-ENOMEM, "list of pages");
 	page_client_encode_run(s->client, header_flags(run), run->start, (run->end - run->start) / PAGE_SZ, header.v);
 	/* The array may move: addresses are set at the end. */
@@ -172,14 +172,14 @@ static void discard(struct page_sink *sink)
 	kept_runs_free(&s->runs);
 	array_free(&s->pieces);
 	array_free(&s->headers);
-	array_free(&s->sent);
+	array_free(&s->sent.runs);
 	turns_free(&s->turns);
 	free(s);
 }
 
 static int write_sent(struct server_sink *s)
 {
-	int err = sent_pages_write(s->dump->dir, s->pid, s->dump->run_id, &s->sent);
+	int err = sent_pages_write(s->dump->dir, s->pid, &s->sent);
 
 	return err ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
 }
@@ -219,7 +219,9 @@ int server_sink_open(struct dump *dump, enum image_type type, uint64_t id, struc
 
 	if (!s)
 		return fail(-ENOMEM, "pages for the page server");
-	*s = (struct server_sink){ .sink.ops = &server_sink_ops, .dump = dump, .client = *dump->page_client };
+	*s = (struct server_sink){
+		.sink.ops = &server_sink_ops, .dump = dump, .client = *dump->page_client, .sent.run_id = dump->run_id
+	};
 	/* For the next dump, if there may be one that leaves pages out. */
 	s->pid = type == IMAGE_PAGEMAP && dump->opts->track_mem ? id : 0;
 	turns_init(&s->turns);

@@ -41,16 +41,18 @@ int track_open_parent(struct dump *dump)
 {
 	struct tracking *t = dump->memory->tracking;
 	const char *path = dump->opts->parent_dir;
-	int err = image_store_set_parent(dump->dir, path);
+	/* Images in a stream have no directory. */
+	struct image_store *child = dump->record ? dump->record : dump->dir;
+	int err = image_store_set_parent(child, path);
 
 	if (path[0] == '/')
 		log_warn(
 			"--prev-images-dir %s: the link `parent` is absolute, and wrong once the images have been moved",
 			path);
 	if (!err)
-		err = image_store_parent(dump->dir, &t->parent);
+		err = image_store_parent(child, &t->parent);
 	if (err)
-		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(dump->dir));
+		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(child));
 	err = image_store_lock_for_reading(t->parent);
 	if (err)
 		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent));
@@ -58,7 +60,9 @@ int track_open_parent(struct dump *dump)
 	if (err)
 		return err;
 	err = image_check_lineage(t->parent);
-	return err ? fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent)) : 0;
+	if (err)
+		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent));
+	return dump->record ? track_refer_stream(dump) : 0;
 }
 
 static bool has_image(struct tracking *t, enum image_type type, pid_t pid)
@@ -91,10 +95,10 @@ int track_check_parent(struct dump *dump)
 		return fail(-ESRCH,
 			    "--prev-images-dir %s: there is no pagemap-%d.img: the images are of another process", path,
 			    root->t.pid);
-	if (!has_image(t, IMAGE_PAGEMAP, root->t.pid) && !dump->opts->page_server)
+	if (!has_image(t, IMAGE_PAGEMAP, root->t.pid) && !dump->opts->page_server && !dump->opts->stream)
 		return fail(
 			-EOPNOTSUPP,
-			"--prev-images-dir %s: the pages of these images are on a page server: copy its images there, or send these with --page-server, too",
+			"--prev-images-dir %s: the pages of these images are on a page server, or were in a stream: copy its images there, or send these with --page-server (--stream), too",
 			path);
 	log_warn(
 		"--prev-images-dir %s: writes of process %d have not been tracked since these images were made (%s): its memory is saved as a whole",

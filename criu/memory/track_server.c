@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Previous pages on a page server. Which pages of a process it has is known from what the previous dump has noted (image/sent_pages.h),
+ * Previous pages on a page server, or with the receiver of a stream. Which pages of a process it has is known from what the previous dump has noted (image/sent_pages.h),
  * or, if its images were put together with those of the server, or sent there by other means, from the page map.
  */
 #include <errno.h>
@@ -28,9 +28,13 @@ static bool is_of_parent(const struct tracking *t, enum image_type type, uint64_
 int track_load_parent(const struct dump *dump, uint64_t pid, struct pagemap **ret_map)
 {
 	struct tracking *t = dump->memory->tracking;
-	int err = dump->opts->page_server ? sent_pages_load(t->parent, pid, t->parent_run_id, ret_map) : -ENOENT;
+	const bool by_stream = dump->opts->stream != STREAM_NONE;
+	struct sent_pages sent = { .run_id = t->parent_run_id, .by_stream = by_stream };
+	int err = -ENOENT;
 
-	if (err == -ENOENT && is_of_parent(t, IMAGE_PAGEMAP, pid))
+	if (dump->opts->page_server || by_stream)
+		err = sent_pages_load(t->parent, pid, &sent, ret_map);
+	if (err == -ENOENT && !by_stream && is_of_parent(t, IMAGE_PAGEMAP, pid))
 		err = pagemap_load(t->parent, IMAGE_PAGEMAP, pid, ret_map);
 	return !err || err == -ENOENT ? err : parent_error(t, err);
 }
@@ -43,6 +47,7 @@ struct questions {
 static int add_question(struct image_store *store, enum image_type type, uint64_t id, void *arg)
 {
 	struct questions *q = arg;
+	struct sent_pages sent = { .run_id = q->tracking->parent_run_id };
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	int err;
 
@@ -50,7 +55,7 @@ static int add_question(struct image_store *store, enum image_type type, uint64_
 		return array_add(&q->maps, message_dst(MESSAGE_TASK, id)) ? fail(-ENOMEM, "list of images") : 0;
 	if (type != IMAGE_SENT_PAGES)
 		return 0;
-	err = sent_pages_load(store, id, q->tracking->parent_run_id, &map);
+	err = sent_pages_load(store, id, &sent, &map);
 	if (err)
 		return err == -ENOENT ? 0 : parent_error(q->tracking, err);
 	return array_add(&q->sent, message_dst(MESSAGE_TASK, id)) ? fail(-ENOMEM, "list of images") : 0;

@@ -63,12 +63,15 @@ struct tracking {
 	/* The previous images: NULL if there are none. */
 	struct image_store *parent;
 	char parent_run_id[RUN_ID_SIZE]; /* "": of another program */
+	bool parent_was_streamed; /* its pages are in the stream that this dump continues: track_stream.c */
 	bool parent_is_summed; /* their checksums say which images belong to them */
 	uint64_t parent_uptime; /* when they were made: microseconds of CLOCK_BOOTTIME */
 };
 
 /* track_parent.c: the link, the lock, the inventory. */
 int track_open_parent(struct dump *dump);
+/* track_stream.c: the receiver of the stream is told which images these refer to. Refuses images that were not in it. */
+int track_refer_stream(struct dump *dump);
 /* track_server.c: if pages are sent to a server: has it the previous images, too? Before anything is frozen. */
 int track_ask_server(struct dump *dump);
 /*

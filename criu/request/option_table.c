@@ -115,7 +115,7 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "exclude-memory", "PID:START-END", CMD_DUMP, MEMORY, value_exclude_memory, NO_RPC, "do not save this private memory (hexadecimal addresses of whole pages), as it has secrets: it is zeros after a restore"),
 	VALUE(HANDLER, 0, "decompress-threads", "N", RESTORE, MEMORY, value_decompress_threads, NO_RPC, "threads that decompress the pages of one process (default: 0, all CPUs, which the processes of the tree share)"),
 	MODE("image-io-mode", "writeback|direct", CMD_BOTH, MEMORY, image_io_mode, image_io_modes, NO_RPC, "direct: write and read pages of processes past the page cache, where the file system can (default: writeback)"),
-	VALUE(OPTIONAL, 0, "stream", "-", CMD_BOTH, MEMORY, value_stream, NO_RPC, "send or receive all images: - through standard output or input; default: through an image streamer with a socket in the images directory"),
+	VALUE(OPTIONAL, 0, "stream", "-", CMD_BOTH, MEMORY, value_stream, NO_RPC, "send or receive all images: - through standard output or input, after those of pre-dumps; default: through an image streamer with a socket in the images directory"),
 
 	/* -- network -- */
 	FLAG(0, "tcp-established", CMD_BOTH | CMD_CHECK, NET, tcp_established, RPC(tcp_established), "save and restore TCP connections"),

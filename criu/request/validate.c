@@ -305,14 +305,15 @@ static int validate_stream(struct request *req)
 	const char *other = opts->page_server	  ? "--page-server" :
 			    opts->lazy_pages	  ? "--lazy-pages" :
 			    opts->auto_dedup	  ? "--auto-dedup" :
-			    opts->parent_dir	  ? "--prev-images-dir" :
 			    opts->has_images_user ? "--untrusted-images" :
 						    NULL;
 
-	if (req->command == CMD_PRE_DUMP)
-		return request_refuse(req, "--stream is not implemented for pre-dump");
 	if (other)
 		return request_refuse(req, "--stream and %s are mutually exclusive", other);
+	if (opts->stream == STREAM_BY_SOCKET && (req->command == CMD_PRE_DUMP || opts->parent_dir))
+		return request_refuse(
+			req, "%s through a streamer is not possible, as it takes the images of one dump: --stream -",
+			opts->parent_dir ? "--prev-images-dir" : "pre-dump");
 	return opts->stream == STREAM_BY_STDIO ? validate_stdio(req, req->command != CMD_RESTORE) : 0;
 }
 

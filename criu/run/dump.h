@@ -120,6 +120,7 @@ struct dump {
 	char run_id[37]; /* a UUID, of this run alone: that of the images */
 	const char *phase; /* current phase: dump/phases.c */
 	struct image_store *dir;
+	struct image_store *record; /* dump/record.h; NULL: none */
 	enum lsm lsm; /* kinds/task/lsm.c: whose labels are saved */
 	struct hash saved_fs; /* device numbers (kdev_make) of file systems whose content is saved with their mounts */
 	struct hash kernel_pipes; /* inodes of pipes that only the kernel writes to, by what is saved (autofs) */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What was sent to a page server: read as it was written, of the right dump only; what is invalid is refused. */
+/* What was sent to a page server or in a stream: read as it was written, of the right dump only; what is invalid is refused. */
 #include "image_helper.h"
 
 #include <errno.h>
@@ -21,22 +21,24 @@ static const char *test_runs(void)
 	_cleanup_scratch_ char *path = scratch_create();
 	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_pagemap_ struct pagemap *map = NULL, *empty = NULL, *other = NULL;
-	struct sent_runs runs = { 0 }, none = { 0 };
+	struct sent_pages sent = { .run_id = RUN }, none = { .run_id = RUN, .by_stream = true };
+	const struct sent_pages *a_run = &(struct sent_pages){ .run_id = OTHER_RUN };
+	struct sent_runs *runs = &sent.runs;
 	const struct pagemap_run *found;
 
-	EXPECT(!sent_runs_add(&runs, 0x1000, 0x3000) && !sent_runs_add(&runs, 0x3000, 0x4000) &&
-	       !sent_runs_add(&runs, 0x9000, 0xa000) && runs.n == 2);
+	EXPECT(!sent_runs_add(runs, 0x1000, 0x3000) && !sent_runs_add(runs, 0x3000, 0x4000) &&
+	       !sent_runs_add(runs, 0x9000, 0xa000) && runs->n == 2);
 	EXPECT(!image_dir_open(path, &dir) && !image_store_begin(dir));
-	EXPECT(!sent_pages_write(dir, 5, RUN, &runs) && !sent_pages_write(dir, 6, RUN, &none) &&
-	       !image_store_commit(dir));
-	EXPECT(!sent_pages_load(dir, 5, RUN, &map) && map->nr_runs == 2);
+	EXPECT(!sent_pages_write(dir, 5, &sent) && !sent_pages_write(dir, 6, &none) && !image_store_commit(dir));
+	EXPECT(!sent_pages_load(dir, 5, &sent, &map) && map->nr_runs == 2);
 	found = pagemap_find(map, 0x3000);
 	EXPECT(found->vaddr == 0x1000 && found->nr_pages == 3 && found->flags == PAGEMAP_PRESENT);
 	EXPECT(pagemap_find(map, 0x4000)->vaddr == 0x9000 && !pagemap_find(map, 0xa000));
-	EXPECT(!sent_pages_load(dir, 6, RUN, &empty) && empty->nr_runs == 0);
-	EXPECT(sent_pages_load(dir, 5, OTHER_RUN, &other) == -ENOENT &&
-	       sent_pages_load(dir, 7, RUN, &other) == -ENOENT);
-	array_free(&runs);
+	EXPECT(!sent_pages_load(dir, 6, &none, &empty) && empty->nr_runs == 0);
+	EXPECT(sent_pages_load(dir, 5, a_run, &other) == -ENOENT && sent_pages_load(dir, 7, &sent, &other) == -ENOENT);
+	EXPECT(sent_pages_load(dir, 5, &none, &other) == -EBADMSG &&
+	       sent_pages_load(dir, 6, &sent, &other) == -EBADMSG);
+	array_free(runs);
 	return NULL;
 }
 
@@ -55,7 +57,7 @@ static int load(uint64_t *vaddr, size_t n_vaddr, uint64_t *nr_pages, size_t n_nr
 	if (image_dir_open(path, &dir) || image_store_begin(dir) ||
 	    image_write_single(dir, IMAGE_SENT_PAGES, 5, &entry.base) || image_store_commit(dir))
 		return -EIO;
-	return sent_pages_load(dir, 5, RUN, &map);
+	return sent_pages_load(dir, 5, &(struct sent_pages){ .run_id = RUN }, &map);
 }
 
 static const char *test_invalid(void)
