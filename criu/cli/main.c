@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "cli/usage.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/print.h"
 #include "request/config.h"
 #include "run/interrupt.h"
 #include "util/log.h"
@@ -60,6 +62,15 @@ static int show_help(const struct words *words)
 	return 0;
 }
 
+static int show_options(const struct request *req)
+{
+	for (size_t i = 0; i < req->taken.n; i++) {
+		print_safe(req->taken.v[i], PRINT_ALL);
+		putchar('\n');
+	}
+	return fflush(stdout) ? usage_error("stdout: %s", strerror(errno)) : 0;
+}
+
 static int run_command(int argc, char **argv, struct request *req, const struct words *words)
 {
 	const struct command *command = command_find(words->command);
@@ -77,7 +88,9 @@ static int run_command(int argc, char **argv, struct request *req, const struct 
 	ret = config_load(req);
 	if (ret == 0)
 		ret = options_parse(argc, argv, req);
-	return ret < 0 ? ret : command->run(req, words);
+	if (ret < 0)
+		return ret;
+	return words->show_options ? show_options(req) : command->run(req, words);
 }
 
 int main(int argc, char **argv)

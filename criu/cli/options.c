@@ -162,6 +162,7 @@ static int take_option(struct cursor *at, struct request *req, option_fn fn)
 		return ret;
 	at->words->help |= str_eq(found.spec->name, "help");
 	at->words->version |= str_eq(found.spec->name, "version");
+	at->words->show_options |= str_eq(found.spec->name, "show-options");
 	at->wants_exec_cmd |= str_eq(found.spec->name, "exec-cmd");
 	return fn(req, &found);
 }

@@ -11,13 +11,13 @@ struct words {
 	const char *command; /* the first word, or NULL */
 	const char *arg[2]; /* the words after it */
 	size_t arg_nr;
-	bool help, version;
+	bool help, version, show_options;
 	/* The command line itself, for a command that parses it again. */
 	int argc;
 	char **argv;
 };
 
-/* First pass: command, help or version, and in @req only the config files. */
+/* First pass: command, and which of help, version and show_options are asked for, and in @req only the config files. */
 int options_scan(int argc, char **argv, struct request *req, struct words *ret_words);
 /* Second pass: all options, for req->command. */
 int options_parse(int argc, char **argv, struct request *req);

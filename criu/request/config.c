@@ -99,9 +99,7 @@ static int unset_by_name(struct request *req, const struct option_spec *spec, co
 {
 	if (arg)
 		return request_refuse(req, "%sno-%s takes no value", where, spec->name);
-	if (option_applies(req, spec))
-		*(bool *)((char *)&req->opts + spec->offset) = false;
-	return 0;
+	return option_unset(req, spec) ? request_refuse(req, "%sno-%s: out of memory", where, spec->name) : 0;
 }
 
 static int set_by_name(struct request *req, const char *name, const char *arg, const char *where)

@@ -160,6 +160,7 @@ const struct option_spec option_table[] = {
 	VALUE(ACTION, 0, "ms", NULL, CMD_CHECK, OTHER, value_nothing, NO_RPC, "for old scripts: no effect"),
 	STRING(0, "config", "FILE", CMD_ANY, OTHER, config_file, RPC(config_file), "read options from FILE instead of the default files, one per line, without dashes"),
 	FLAG(0, "no-default-config", CMD_ANY, OTHER, no_default_config, NO_RPC, "read neither /etc/criu/default.conf nor ~/.criu/default.conf"),
+	VALUE(ACTION, 0, "show-options", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "only print the options that apply, of configuration files first, one per line: of a repeated one the last counts"),
 	VALUE(ACTION, 'h', "help", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "print this help, or that of a command"),
 	VALUE(ACTION, 'V', "version", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "print the version"),
 };

@@ -17,6 +17,7 @@ int request_init(struct request *req, request_report_fn report, void *arg)
 void request_free(struct request *req)
 {
 	options_free(&req->opts);
+	str_list_free(&req->taken);
 }
 
 int request_refuse(const struct request *req, const char *fmt, ...)

@@ -32,6 +32,8 @@ struct request {
 	struct options opts;
 	unsigned int command; /* its command_bit; CMD_ANY: not known yet */
 	const char *name; /* of that command: "dump"; borrowed */
+	struct str_list
+		taken; /* those that apply, in the order in which they were read: "NAME", "NAME=VALUE", "no-NAME" */
 	bool again; /* the same options have been read before: no warnings, no side effects */
 	int log_fd; /* the log file; -1: the log goes to stderr */
 	request_report_fn report;

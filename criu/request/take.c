@@ -84,15 +84,31 @@ static bool is_of_interest(const struct option_spec *spec)
 	return spec->kind != ARG_ACTION;
 }
 
+static int note(struct request *req, const struct option_spec *spec, const char *text)
+{
+	int err = spec->kind == ARG_ACTION ? 0 : str_list_add(&req->taken, text);
+
+	return err || !is_of_interest(spec) ? err : str_list_add(&req->opts.given, text);
+}
+
 static int note_given(struct request *req, const struct option_spec *spec, const char *arg)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 
-	if (!is_of_interest(spec))
-		return 0;
 	if (buf_printf(&text, "%s%s%s", spec->name, arg ? "=" : "", arg ? arg : ""))
 		return -ENOMEM;
-	return str_list_add(&req->opts.given, text.data);
+	return note(req, spec, text.data);
+}
+
+int option_unset(struct request *req, const struct option_spec *spec)
+{
+	char text[64];
+
+	if (!option_applies(req, spec))
+		return 0;
+	*(bool *)((char *)&req->opts + spec->offset) = false;
+	str_format(text, sizeof(text), "no-%s", spec->name);
+	return note(req, spec, text);
 }
 
 int option_take(struct request *req, const struct option_spec *spec, const char *arg, const char *shown)

@@ -14,7 +14,9 @@ int option_admit(const struct request *req, const struct option_spec *spec, cons
  * reported.
  */
 int option_take(struct request *req, const struct option_spec *spec, const char *arg, const char *shown);
-/* The same without these checks and reports. */
+/* no-NAME, of an option without a value. 0 or -ENOMEM. */
+int option_unset(struct request *req, const struct option_spec *spec);
+/* As option_take() without these checks and reports. */
 int option_apply(struct request *req, const struct option_spec *spec, const char *arg);
 /* Does it require an argument? */
 bool option_takes_argument(const struct option_spec *spec);
