@@ -16,4 +16,4 @@ the copy waits, complete and stopped, for `criu-migrate --tell DIR go` at the ta
 With --lazy neither script waits at the target: lazy_source.py.
 """
 
-PROTOCOL = 3
+PROTOCOL = 4

@@ -6,34 +6,22 @@ import subprocess
 import tempfile
 
 from .common import Failed
+from .criu_options import error_of, last
 
-DEFAULT = ["fpu", "ins"]
+DEFAULT = {"fpu", "ins"}
 WITH_IMAGE = {"cpu", "all", "image"}    # a dump writes cpuinfo.img, and a restore compares all that is in it
+COMPARED = {"ins", "chosen", *WITH_IMAGE}
 
 
 def caps_of(options):
-    """The last --cpu-cap of options for criu; its value may only be joined to it."""
-    caps = DEFAULT
-    for option in options:
-        if option == "--cpu-cap":
-            caps = ["all"]
-        elif option.startswith("--cpu-cap="):
-            caps = option.split("=", 1)[1].split(",")
-    return caps
-
-
-def compared(dump_options, restore_options):
-    """What `criu cpuinfo check` shall compare; None: the restore does not compare instructions."""
-    caps = caps_of(restore_options)
-    if WITH_IMAGE & set(caps_of(dump_options)):
-        return ",".join(caps) if {"ins", "chosen", *WITH_IMAGE} & set(caps) else None
-    return "chosen" if {"ins", "chosen"} & set(caps) else None
-
-
-def error_of(done):
-    lines = done.stderr.decode(errors="replace").splitlines()
-    line = next((line for line in lines if "Error" in line), lines[-1] if lines else f"exit status {done.returncode}")
-    return line.split("): ", 1)[-1]     # without the place in its source
+    """@options: as criu shows them."""
+    value = last(options, "cpu-cap")
+    if value is None:
+        return DEFAULT
+    words = (value or "all").split(",")
+    while "none" in words:
+        del words[:words.index("none") + 1]
+    return set(words)
 
 
 def run(criu, command, path, *options):
@@ -41,23 +29,26 @@ def run(criu, command, path, *options):
                           stderr=subprocess.PIPE, check=False)
 
 
-def cpu_question(options, work):
+def cpu_question(criu, work, dump_options):
     """At the source."""
-    caps = compared(options.dump_option, options.restore_option)
-    if caps is None:
-        return {}
     with tempfile.TemporaryDirectory(dir=work) as path:
-        done = run(options.criu, "dump", path)
+        done = run(criu, "dump", path)
         if done.returncode:
             raise Failed(f"criu cpuinfo dump: {error_of(done)}")
         with open(os.path.join(path, "cpuinfo.img"), "rb") as f:
-            return {"cpu": base64.b64encode(f.read()).decode(), "cpu_caps": caps}
+            return {"cpu": base64.b64encode(f.read()).decode(), "cpu_image": bool(WITH_IMAGE & caps_of(dump_options))}
 
 
-def cpu_obstacles(criu, work, question):
+def cpu_obstacles(criu, work, question, restore_options):
     """At the target."""
+    caps = caps_of(restore_options)
+    if not question["cpu_image"] and WITH_IMAGE & caps:
+        return [f"the restore requires cpuinfo.img (--cpu-cap={','.join(sorted(caps))}, in --restore-option or a configuration file there), "
+                "and the dump does not write it (--dump-option=--cpu-cap=cpu)"]
+    if not COMPARED & caps:
+        return []
     with tempfile.TemporaryDirectory(dir=work) as path:
         with open(os.path.join(path, "cpuinfo.img"), "wb") as f:
             f.write(base64.b64decode(question["cpu"]))
-        done = run(criu, "check", path, f"--cpu-cap={question['cpu_caps']}")
+        done = run(criu, "check", path, f"--cpu-cap={','.join(sorted(caps)) if question['cpu_image'] else 'chosen'}")
     return [f"at the target: {error_of(done)} (of criu-migrate: --restore-option=--cpu-cap=...)"] if done.returncode else []

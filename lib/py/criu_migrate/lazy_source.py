@@ -139,7 +139,7 @@ class Mover:
             size = self.source.send_images(self.number)
             say(f"{mib(size)}; the rest follows")
             self.start_referee()
-            self.source.channel.ask({"lazy": str(self.number), "options": [*self.source.restore_options(), *self.source.o.restore_option]})
+            self.source.channel.ask({"lazy": str(self.number), "options": self.source.all_restore_options()})
             for number in INTERRUPTS:
                 signal.signal(number, self.interrupt_dump)
             self.link = Link(self.source.channel)

@@ -16,6 +16,7 @@ from .channel import Channel
 from .common import INTERRUPTS, Failed, Interrupts, Lost, mib, reason, say
 from .decision import is_ready, tell_again
 from .cpu import cpu_question
+from .criu_options import last, options_of, validates_by_size
 from .elf import build_id
 from .gate import Gate
 from .lazy_source import move_lazily
@@ -26,7 +27,6 @@ PAGES_ENOUGH = 8 << 20  # another round costs more than it saves
 SHRINKS = 0.8           # a round that leaves more than this part of the last one is the last
 ROUNDS_MAX = 8
 ENDING_LOOK = 2         # ms
-NO_PID = (1 << 31) - 1  # no process has it
 
 
 class Source:
@@ -35,6 +35,7 @@ class Source:
         self.tree = Tree(options.pid)
         self.work = tempfile.mkdtemp(prefix="criu-migrate-", dir=options.dir)
         self.channel = self.peer = self.there = None
+        self.dump_shown = []    # the options of the dump, as criu shows them
         self.rounds = 0
         self.sent = 0
         self.keep = False
@@ -59,14 +60,16 @@ class Source:
         return any(os.path.commonpath((top, name)) == top for top in tops)
 
     def about_files(self, names):
-        by_size = validates_by_size(self.o.dump_option) or validates_by_size(self.o.restore_option)
+        by_size = validates_by_size(self.dump_shown)
         return {"files": names, "build_ids": {name: found for name in names if not by_size and (found := build_id(name))}}
 
     def check(self):
         """Everything that is known to be missing, before anything is frozen or copied. Returns the files to ask for after that."""
-        question = {"memory": 0 if self.o.lazy else self.tree.memory(), "machine": os.uname().machine, "needs": self.tree.needs()}
+        question = {"memory": 0 if self.o.lazy else self.tree.memory(), "machine": os.uname().machine, "needs": self.tree.needs(),
+                    "options": self.all_restore_options()}
         copied = {}
-        question |= cpu_question(self.o, self.work)
+        self.dump_shown = options_of(self.o.criu, "dump", [*self.both_options(), *self.o.dump_option])
+        question |= cpu_question(self.o.criu, self.work, self.dump_shown)
         if self.tree.shares("pid"):
             question["pids"] = self.tree.tids()
         if self.tree.shares("mnt"):
@@ -84,17 +87,9 @@ class Source:
         return copied
 
     def left_here(self):
-        """Options of the dump, or of its configuration files, which we do not read, by which two copies would run: either of the
-        two excludes the other one, and criu says so."""
-        found = []
-        for name, other in (("leave-running", "leave-stopped"), ("leave-stopped", "leave-running")):
-            argv = [self.o.criu, "dump", "-t", str(NO_PID), "-D", self.work, *self.o.dump_option, f"--{other}"]
-            done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-            if done.returncode < 0:
-                raise Failed(f"criu dump has been killed by signal {-done.returncode}")
-            if b"--leave-running and --leave-stopped are mutually exclusive" in done.stdout:
-                found.append(f"{name} is set (--dump-option, or a configuration file of criu): a tree that moves cannot remain here")
-        return found
+        """Options of the dump by which two copies would run."""
+        return [f"{name} is set (--dump-option, or a configuration file of criu): a tree that moves cannot remain here"
+                for name in ("leave-running", "leave-stopped") if last(self.dump_shown, name) is not None]
 
     def copy(self, mapped):
         """What --rsync names; of it, @mapped must be the same then."""
@@ -104,7 +99,7 @@ class Source:
             if subprocess.run(["rsync", how, "-e", self.o.rsh, path, f"{self.o.host}:/"], check=False).returncode:
                 raise Failed(f"rsync {path} failed")
         if mapped:
-            question = {"memory": 0, "machine": os.uname().machine, **self.about_files(mapped)}
+            question = {"memory": 0, "machine": os.uname().machine, "options": self.all_restore_options(), **self.about_files(mapped)}
             refuse(self.channel.ask({"check": question})["obstacles"])
 
     def both_options(self):
@@ -176,7 +171,7 @@ class Source:
             pids = self.tree.frozen_pids()
             size = self.send_images(number)
             referee = self.referee(pidfd, gate)
-            self.channel.ask({"restore": str(number), "options": [*self.restore_options(), *self.o.restore_option]})
+            self.channel.ask({"restore": str(number), "options": self.all_restore_options()})
             for interrupt in INTERRUPTS:
                 signal.signal(interrupt, signal.SIG_IGN)
         except BaseException:
@@ -225,8 +220,8 @@ class Source:
         if not tell_again(self.remote("--tell", self.there, "abort"), 5):
             say(f"if there is a copy at {self.o.host}, it waits for: criu-migrate --tell {self.there} abort")
 
-    def restore_options(self):
-        return [option for option in self.both_options() if option != "--file-locks"]
+    def all_restore_options(self):
+        return [*(option for option in self.both_options() if option != "--file-locks"), *self.o.restore_option]
 
     def decide(self, word):
         try:
@@ -289,13 +284,6 @@ class Referee:
 def refuse(obstacles):
     if obstacles:
         raise Failed("\n  ".join(["the tree cannot be moved:", *obstacles]))
-
-
-def validates_by_size(options):
-    """@options: of criu dump or criu restore. Build ids are not compared then."""
-    words = [word for option in options for word in option.split("=", 1)]
-    found = [value for name, value in zip(words, words[1:]) if name == "--file-validation"]
-    return found[-1:] == ["filesize"]
 
 
 def migrate(options):

@@ -15,6 +15,7 @@ from .boot import write_boot
 from .channel import Channel
 from .common import Failed, mib, reason
 from .cpu import cpu_obstacles
+from .criu_options import options_of, validates_by_size
 from .decision import DECIDED, HOLD, remove, send_decision, start_holder, tree_runs, write_pid
 from .elf import build_id
 from .gate import Gate
@@ -71,6 +72,14 @@ class Target:
             raise Failed(f"the name {name} leads elsewhere")
         return path
 
+    def shown(self, options, found):
+        """In the directory of the restore."""
+        try:
+            return options_of(self.criu, "restore", options, cwd="/") if shutil.which(self.criu) else []
+        except Failed as e:
+            found.append(f"at the target: {e}")
+            return []
+
     def obstacles(self, q):
         found = []
         if os.geteuid():
@@ -82,14 +91,16 @@ class Target:
         elif subprocess.run([self.criu, "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
             found.append("`criu check` fails at the target: its kernel lacks something")
         found += [f"pid {pid} is in use at the target" for pid in q.get("pids", []) if os.path.exists(f"/proc/{pid}")]
+        restore_options = self.shown(q["options"], found)
         if "cpu" in q:
-            found += cpu_obstacles(self.criu, self.dir, q)
+            found += cpu_obstacles(self.criu, self.dir, q, restore_options)
         found += larger_pids(q.get("pids", [])) + too_little_memory(q.get("needs", 0))
+        by_size = validates_by_size(restore_options)
         for name, size in q.get("files", {}).items():
             try:
                 if os.stat(name).st_size != size:
                     found.append(f"{name} is another file at the target (--rsync {name} replaces it)")
-                elif q.get("build_ids", {}).get(name, build_id(name)) != build_id(name):
+                elif not by_size and q.get("build_ids", {}).get(name, build_id(name)) != build_id(name):
                     found.append(f"{name} is another build at the target (--rsync {name} replaces it)")
             except OSError as e:
                 found.append(f"{name}: {e.strerror} at the target (--rsync {name} copies it)")
