@@ -34,6 +34,10 @@ int threads_start(struct wire_task *task);
 /* Creates one of them early. */
 int thread_start(struct wire_thread *thread);
 struct clone_args;
+/* clone.c: a millisecond. */
+void thread_pause(void);
+/* clone.c: creates it; while a limit does not permit that, it is tried again for some time. */
+long thread_clone(struct wire_thread *thread, struct clone_args *args, int (*fn)(void *thread));
 /* turns.c: creates one that has numbers which its process may not choose; @args: with all of its numbers. It runs @fn(@thread). */
 int turn_start(struct wire_thread *thread, struct clone_args *args, int (*fn)(void *thread));
 /* In that thread, first of all: does it stay? */

@@ -11,8 +11,8 @@
 #include <stdatomic.h>
 #include "pie/restorer/core.h"
 
-/* Tries, each after a millisecond, until a thread is given up. */
-#define PATIENCE 60000
+/* Each after a millisecond, for a number that is in use. */
+#define TRIES_TAKEN 2000
 
 static void wake(_Atomic uint32_t *word)
 {
@@ -156,33 +156,15 @@ static int thread_main(void *arg)
 	return 1;
 }
 
-/* How much of PATIENCE a failure costs. */
-static int cost_of(const struct wire_task *task, long got)
+/* A tid may be freed a moment after its task has disappeared from /proc. */
+static long clone_when_free(struct wire_thread *thread, struct clone_args *args)
 {
-	struct restorer_counts *counts = (void *)task->counts;
+	long got = -EEXIST;
 
-	/* A tid may be freed a moment after its task has disappeared from /proc. */
-	if (got == -EEXIST)
-		return PATIENCE / 2000;
-	if (got != -EAGAIN)
-		return PATIENCE;
-	/* A limit of threads, which may be reached by those that other tasks have for a while. */
-	return atomic_load(&counts->helpers) ? 1 : PATIENCE / 100;
-}
-
-static long clone_patiently(struct clone_args *args, struct wire_thread *thread)
-{
-	static const struct {
-		int64_t sec, nsec;
-	} step = { 0, 1000000 };
-	int left = PATIENCE;
-	long got;
-
-	while ((got = sys_clone3_run(args, sizeof(*args), thread_main, thread)) < 0) {
-		left -= cost_of((void *)thread->task, got);
-		if (left <= 0)
-			return got;
-		sys_nanosleep(&step, NULL);
+	for (int tries = 0; got == -EEXIST && tries < TRIES_TAKEN; tries++) {
+		if (tries)
+			thread_pause();
+		got = thread_clone(thread, args, thread_main);
 	}
 	return got;
 }
@@ -206,7 +188,7 @@ static int start_one(struct wire_task *task, struct wire_thread *thread)
 		args.flags |= CLONE_CHILD_CLEARTID;
 		args.child_tid = thread->clear_child_tid;
 	}
-	got = clone_patiently(&args, thread);
+	got = clone_when_free(thread, &args);
 	if (got == -EEXIST)
 		return restorer_fail_at(task, got, "create a thread: its tid is in use", thread->tid);
 	return got < 0 ? restorer_fail_at(task, got, "create thread", thread->tid) : 0;

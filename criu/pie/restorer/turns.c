@@ -100,7 +100,7 @@ static int try(struct wire_thread *thread, struct clone_args *args, int (*fn)(vo
 		return state;
 	atomic_store(&thread->turn, TURN_UNKNOWN);
 	atomic_store(&thread->here, 1);
-	got = sys_clone3_run(args, sizeof(*args), fn, thread);
+	got = thread_clone(thread, args, fn);
 	/* Where it may set the number, one that is about to go may still have it. */
 	if (got < 0 && got != -EEXIST)
 		return restorer_fail_at(task, got, "create thread", thread->tid);
