@@ -43,6 +43,8 @@ int block_reader_reserve(struct block_reader *br, const struct pagemap_blocks *b
 
 	if (br->room >= room)
 		return 0;
+	if (br->fixed)
+		return -ENOMEM;
 	block_reader_free(br);
 	/* Fills its tables, once. */
 	crc32c(0, "", 0);

@@ -9,6 +9,7 @@ struct block_reader {
 	struct decoder *decoder; /* NULL until needed, as the others */
 	char *payload, *pages;
 	size_t room; /* of each */
+	bool fixed; /* -ENOMEM where that is too little: nothing is allocated */
 	/* What @pages are. */
 	const struct pagemap_blocks *blocks;
 	size_t index;
@@ -20,7 +21,7 @@ struct block_range {
 	const struct pagemap_run *run;
 	uint64_t addr, len;
 };
-/* Has everything that reading blocks of @blocks needs: then a bare thread can do it (bare_thread.h). -ENOMEM */
+/* Has everything that reading blocks of @blocks needs: then a bare thread can do it (bare_thread.h), if it is @fixed. -ENOMEM */
 int block_reader_reserve(struct block_reader *br, const struct pagemap_blocks *blocks);
 /* -EBADMSG: a block is damaged. */
 int block_reader_read(struct block_reader *br, const struct block_range *range, void *to);

@@ -141,7 +141,7 @@ static int feeder_main(void *arg)
 
 /* ---- the threads ---- */
 
-/* What its items need. */
+/* What any item needs: a thread must not allocate more. */
 static int reserve(struct feeder *f)
 {
 	const struct feed_work *work = f->work;
@@ -151,10 +151,11 @@ static int reserve(struct feeder *f)
 	for (size_t i = 0; !err && i < work->items.n; i++) {
 		const struct pagemap_blocks *of = work->items.v[i].read.run->blocks;
 
-		if (of != last && in_pass(work, &work->items.v[i]))
+		if (of != last)
 			err = block_reader_reserve(&f->reader, of);
 		last = of;
 	}
+	f->reader.fixed = true;
 	return err;
 }
 
