@@ -23,6 +23,8 @@
 
 /* Less is not worth a look at the groups: it is not more than what a restore itself may need. */
 #define WORTH_A_LOOK (8ul << 20)
+/* What threads that help to restore memory may have in buffers, in the whole tree. */
+#define MEMORY_BESIDE (32ul << 20)
 /* What has ended a moment ago may still be about to free its memory. */
 #define TRIES 20
 #define TRY_US 50000
@@ -131,6 +133,41 @@ static int check_all(const struct memory_needs *needs, struct limits *l, bool la
 	return err;
 }
 
+/* Page maps with parents are not kept: they may have some. */
+static bool has_blocks(struct restore *r)
+{
+	const struct restore_task *rt;
+
+	restore_for_each_task(rt, r)
+		if (rt->mm && (!rt->pagemap || rt->pagemap->has_blocks))
+			return true;
+	return false;
+}
+
+static uint64_t rest(uint64_t room, uint64_t needed)
+{
+	return room - MIN_OF(room, needed);
+}
+
+/*
+ * For what a restore needs beside the tree. Half of what is left: all else that it needs (page tables, our own processes) is not
+ * counted.
+ */
+static uint64_t room_beside(const struct memory_needs *needs, const struct limits *l)
+{
+	const uint64_t all = needs->private + needs->shared;
+	uint64_t room = l->info.freeram * l->info.mem_unit, available;
+
+	if (room < all + 2 * MEMORY_BESIDE && !most_available(&available))
+		room = available;
+	room = rest(room, all);
+	if (l->grouped) {
+		room = MIN_OF(room, rest(group_room(&l->tasks), needs->private));
+		room = MIN_OF(room, rest(group_room(&l->all), all));
+	}
+	return MIN_OF(room / 2, MEMORY_BESIDE);
+}
+
 int memory_check_available(struct restore *r)
 {
 	const struct memory_needs needs = memory_needs(r);
@@ -146,6 +183,7 @@ int memory_check_available(struct restore *r)
 		if (err && i < TRIES)
 			usleep(TRY_US); /* style: there is no event */
 	}
+	r->plan.memory_beside = !err && has_blocks(r) ? room_beside(&needs, &l) : 0;
 	cg_hierarchies_close(&own);
 	return err;
 }

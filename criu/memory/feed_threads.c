@@ -24,6 +24,8 @@
 #define AUTO_MAX 8
 /* Items that the kernel reads in advance. */
 #define AHEAD 8
+/* Of one, beside two blocks: its stack, and what the decoder needs. */
+#define SMALL_PARTS (384ul << 10)
 /* How many numbers other processes may have: threads of other restores, too. */
 #define TRIES_MORE 64
 
@@ -41,6 +43,7 @@ struct feeders {
 	size_t n, max;
 	unsigned cpus; /* 0: not shared with other processes */
 	unsigned tried, tries_max; /* numbers */
+	uint64_t bytes; /* that each of them needs; a stage is going to be memory of the tree */
 };
 
 /* ---- one item, in any thread ---- */
@@ -170,6 +173,32 @@ static bool take_cpu(const struct feeders *all)
 	return false;
 }
 
+/* Of that which the restore may use beside the tree (available.c). */
+static bool take_memory(const struct feeders *all)
+{
+	_Atomic uint64_t *used = &all->work->r->shared->birth->decoding_bytes;
+
+	if (atomic_fetch_add(used, all->bytes) + all->bytes <= all->work->r->plan.memory_beside)
+		return true;
+	atomic_fetch_sub(used, all->bytes);
+	return false;
+}
+
+static void give_memory_back(const struct feeders *all, size_t threads)
+{
+	atomic_fetch_sub(&all->work->r->shared->birth->decoding_bytes, all->bytes * threads);
+}
+
+static bool may_start(const struct feeders *all)
+{
+	if (all->n >= all->max || !take_memory(all))
+		return false;
+	if (!all->cpus || take_cpu(all))
+		return true;
+	give_memory_back(all, 1);
+	return false;
+}
+
 static int start(struct feeders *all, struct feeder *f)
 {
 	const struct restore_task *rt = all->work->rt;
@@ -189,7 +218,7 @@ static void start_another(struct feeders *all)
 	struct feeder *f = &all->v[all->n];
 	int err;
 
-	if (all->n >= all->max || (all->cpus && !take_cpu(all)))
+	if (!may_start(all))
 		return;
 	*f = (struct feeder){ .work = all->work, .counted = all->cpus };
 	atomic_fetch_add(helpers, 1);
@@ -203,6 +232,7 @@ static void start_another(struct feeders *all)
 	log_debug("no more than %zu threads can decompress pages: errno %d", all->n, -err);
 	block_reader_free(&f->reader);
 	atomic_fetch_sub(helpers, 1);
+	give_memory_back(all, 1);
 	if (f->counted)
 		atomic_fetch_sub(&all->work->r->shared->birth->decoding, 1);
 	all->max = all->n;
@@ -242,6 +272,7 @@ static void run(struct feeders *all)
 	log_debug("pages were decompressed by %zu threads", all->n);
 	for (size_t i = all->n; i--;)
 		end_feeder(&all->v[i]);
+	give_memory_back(all, all->n - 1);
 	atomic_fetch_sub(&work->r->shared->state->counts.helpers, (uint32_t)all->n - 1);
 }
 
@@ -251,13 +282,17 @@ int feed_by_threads(struct feed_work *work)
 	struct feeders all = { .work = work, .n = 1, .cpus = wanted ? 0 : count_cpus() };
 	_Atomic uint32_t *decoding = &work->r->shared->birth->decoding;
 	_cleanup_free_ struct feeder *v = NULL;
+	uint64_t block = 0;
 	size_t items = 0;
 	int err;
 
-	for (size_t i = 0; i < work->items.n; i++)
+	for (size_t i = 0; i < work->items.n; i++) {
+		block = MAX_OF(block, work->items.v[i].read.run->blocks->block_pages * PAGE_SZ);
 		items += in_pass(work, &work->items.v[i]);
+	}
 	if (!items)
 		return 0;
+	all.bytes = 2 * block + SMALL_PARTS;
 	all.max = MIN_OF(items, (size_t)(wanted ? wanted : MIN_OF(all.cpus, AUTO_MAX)));
 	all.tries_max = (unsigned)all.max + TRIES_MORE;
 	v = all.v = calloc(all.max, sizeof(*v));

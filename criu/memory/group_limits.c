@@ -109,25 +109,64 @@ static bool level_is_short(const struct limited_group *g, const char *path, uint
 	return !g->v2 && is_over(g, path, needed, swap, s);
 }
 
+/* What is left of its limits, without swap. */
+static uint64_t room_in(const struct limited_group *g, const char *path)
+{
+	struct group_shortage s = { .file = g->v2 ? "memory.max" : "memory.limit_in_bytes" };
+	uint64_t least = is_over(g, path, UINT64_MAX, 0, &s) ? s.room : UINT64_MAX;
+
+	s.file = "memory.memsw.limit_in_bytes";
+	return !g->v2 && is_over(g, path, UINT64_MAX, 0, &s) ? MIN_OF(least, s.room) : least;
+}
+
+/* To the one above it; false: there is none. */
+static bool go_up(char *path)
+{
+	char *last = strrchr(path, '/');
+
+	if (!last || !path[1])
+		return false;
+	last[last == path] = 0;
+	return true;
+}
+
+/* Outside of the root of our cgroup namespace: "/../x". */
+static bool is_visible(const struct limited_group *g, size_t size)
+{
+	return strlen(g->path) < size && !strstr(g->path, "/..");
+}
+
+uint64_t group_room(const struct limited_group *g)
+{
+	uint64_t least = UINT64_MAX;
+	bool exact = g->exact;
+	char path[4096];
+
+	if (!is_visible(g, sizeof(path)))
+		return least;
+	strcpy(path, g->path);
+	do {
+		if (exact || counts_below(g, path))
+			least = MIN_OF(least, room_in(g, path));
+		exact = false;
+	} while (go_up(path));
+	return least;
+}
+
 bool group_is_short(const struct limited_group *g, uint64_t needed, uint64_t swap, struct group_shortage *ret)
 {
 	char path[sizeof(ret->path)];
 	bool exact = g->exact;
 
-	/* Outside of the root of our cgroup namespace: "/../x". */
-	if (strlen(g->path) >= sizeof(path) || strstr(g->path, "/.."))
+	if (!is_visible(g, sizeof(path)))
 		return false;
 	strcpy(path, g->path);
-	while (1) {
-		char *last = strrchr(path, '/');
-
+	do {
 		if ((exact || counts_below(g, path)) && level_is_short(g, path, needed, swap, ret)) {
 			strcpy(ret->path, path);
 			return true;
 		}
 		exact = false;
-		if (!last || !path[1])
-			return false;
-		last[last == path] = 0;
-	}
+	} while (go_up(path));
+	return false;
 }

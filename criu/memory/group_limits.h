@@ -22,3 +22,5 @@ struct group_shortage {
 
 /* Has a group, or one above it, certainly less room than @needed bytes? @swap: what is free of the machine's. */
 bool group_is_short(const struct limited_group *group, uint64_t needed, uint64_t swap, struct group_shortage *ret);
+/* How much more they may use, in the best case, without swap; UINT64_MAX: there is no limit. */
+uint64_t group_room(const struct limited_group *group);

@@ -145,6 +145,7 @@ struct restore_plan {
 	/* Of the hierarchy that limits memory: the group that all tasks are in, or below. NULL: that of the tool. */
 	const char *memory_group;
 	bool memory_group_exact; /* all are in it, none below */
+	uint64_t memory_beside; /* bytes for buffers of threads that decompress pages, in all processes together */
 	bool forks_wait; /* for what other tasks do: restore/nested.h */
 	bool all_born_first; /* set by link: no descriptor may be opened before all_born (run/kind.h) */
 	size_t nr_helpers;

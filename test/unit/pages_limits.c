@@ -148,6 +148,32 @@ static void groups_that_cannot_be_seen_have_no_limit(void)
 	CHECK_STR(shortage(&g, 5, 0), "");
 }
 
+static void room_is_what_the_closest_limit_leaves(void)
+{
+	struct limited_group g = { .root = top, .v2 = true, .exact = true, .path = "/a/b" };
+
+	clear();
+	CHECK(group_room(&g) == UINT64_MAX);
+	put("a/b/memory.max", "104857600");
+	put("a/memory.max", "62914560");
+	put("a/memory.stat", "anon 41943040\ninactive_anon 41943040\n");
+	CHECK(group_room(&g) == 20 * MB);
+	put("memory.max", "62914559");
+	put("memory.stat", "anon 62914560\ninactive_anon 62914560\n");
+	CHECK(group_room(&g) == 0);
+	g.path = "/../a/b";
+	CHECK(group_room(&g) == UINT64_MAX);
+	clear();
+	g = (struct limited_group){ .root = top, .path = "/a" };
+	put("a/memory.limit_in_bytes", "104857600");
+	put("a/memory.memsw.limit_in_bytes", "62914560");
+	put("a/memory.stat", "total_rss 1048576\ntotal_inactive_anon 1048576\ntotal_swap 1048576\n");
+	put("a/memory.use_hierarchy", "0\n");
+	CHECK(group_room(&g) == UINT64_MAX);
+	g.exact = true;
+	CHECK(group_room(&g) == 58 * MB);
+}
+
 int main(void)
 {
 	char command[64];
@@ -161,6 +187,7 @@ int main(void)
 	RUN(version_1_may_count_memory_with_swap);
 	RUN(groups_of_version_1_need_not_count_those_below);
 	RUN(groups_that_cannot_be_seen_have_no_limit);
+	RUN(room_is_what_the_closest_limit_leaves);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command))
 		printf("# %s is left behind\n", dir);
