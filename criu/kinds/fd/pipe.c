@@ -96,39 +96,75 @@ static bool is_external(const struct options *opts, unsigned long ino)
 	return external_is_given(opts, key[0]) || external_is_given(opts, key[1]);
 }
 
-/* The autofs mount whose requests the kernel writes to it; NULL: there is none. */
-static const struct mount_info *find_automount(const struct mountinfo *mounts, uint64_t pipe)
+/* The autofs mount whose requests the kernel writes to it, in namespace @ns (0: any); NULL: there is none. */
+static const struct mount_info *find_automount(const struct mountinfo *mounts, uint32_t ns, uint64_t pipe)
 {
 	const struct mount_info *m;
 	uint64_t ino;
 
 	array_for_each(m, mounts)
-		if (mount_automount_pipe(m, &ino) && ino == pipe)
+		if ((!ns || m->ns == ns) && mount_automount_pipe(m, &ino) && ino == pipe)
 			return m;
 	return NULL;
 }
 
+/* Of the tool. */
+struct own_mounts {
+	struct mountinfo read;
+	const struct mountinfo *all; /* NULL: not known yet */
+	uint32_t ns; /* those of @all that are in this namespace; 0: all */
+};
+
+/* If a task of the tree is in our namespace, and has our root directory, what it sees has been read. */
+static bool find_read_already(struct dump *dump, struct own_mounts *own)
+{
+	struct ns *ns;
+	char root[2];
+
+	ns_for_each(ns, &dump->namespaces, NS_MNT) {
+		if (!ns->own || !ns->member)
+			continue;
+		if (readlinkat(dump_task_of(ns->member)->proc.dir, "root", root, sizeof(root)) != 1)
+			continue;
+		own->all = &dump->mounts;
+		own->ns = ns->id;
+		return true;
+	}
+	return false;
+}
+
+static int find_own_mounts(struct dump *dump, struct own_mounts *own)
+{
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	int err;
+
+	if (own->all || find_read_already(dump, own))
+		return 0;
+	err = proc_open_self(&self);
+	if (!err)
+		err = mountinfo_read(&self, &own->read);
+	if (err)
+		return fail(err, "read the mounts of this program");
+	own->all = &own->read;
+	return 0;
+}
+
 /* A mount that is not saved stays where it is, and its requests would not get to the restored daemon. 1: refused. */
-static int refuse_automount(struct dump *dump, const struct pipe_seen *seen, struct mountinfo *own)
+static int refuse_automount(struct dump *dump, const struct pipe_seen *seen, struct own_mounts *own)
 {
 	const unsigned long ino = seen->record.b;
 	const struct mount_info *m;
 	uint64_t any;
+	int err;
 
 	if (!seen->reader || hash_get(&dump->kernel_pipes, ino, &any))
 		return 0;
-	if (!own->n) {
-		_cleanup_proc_ struct proc self = PROC_CLOSED;
-		int err = proc_open_self(&self);
-
-		if (!err)
-			err = mountinfo_read(&self, own);
-		if (err)
-			return fail(err, "read the mounts of this program");
-	}
-	m = find_automount(own, ino);
+	err = find_own_mounts(dump, own);
+	if (err)
+		return err;
+	m = find_automount(own->all, own->ns, ino);
 	if (!m) {
-		m = find_automount(&dump->mounts, ino);
+		m = find_automount(&dump->mounts, 0, ino);
 		if (!m)
 			return 0;
 		/* The mounts of a tree that is refused have not been examined to the end. */
@@ -143,15 +179,14 @@ static int refuse_automount(struct dump *dump, const struct pipe_seen *seen, str
 }
 
 /* A pipe that leads out of the tree: a process at its other end would wait forever for the restored one. */
-static int pipe_save_end(struct dump *dump)
+static int save_ends(struct dump *dump, struct own_mounts *own)
 {
 	struct record_table *all = *dump_kind_data(dump, &pipe_kind);
-	_cleanup_mountinfo_ struct mountinfo own = { 0 };
 
 	for (struct record *r = all ? all->first : NULL; r; r = r->next) {
 		const struct pipe_seen *seen = (const struct pipe_seen *)r;
 		const char *end = seen->reader ? "writing" : "reading";
-		int refused = refuse_automount(dump, seen, &own);
+		int refused = refuse_automount(dump, seen, own);
 		uint64_t any;
 
 		if (refused < 0)
@@ -176,6 +211,15 @@ static int pipe_save_end(struct dump *dump)
 				(unsigned long)r->b, end, (unsigned long)r->b, (unsigned long)r->b);
 	}
 	return 0;
+}
+
+static int pipe_save_end(struct dump *dump)
+{
+	struct own_mounts own = { .all = NULL };
+	int err = save_ends(dump, &own);
+
+	mountinfo_free(&own.read);
+	return err;
 }
 
 /* ---- restore ---- */
