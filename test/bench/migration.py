@@ -3,6 +3,7 @@
 ones, between this system and a pid and mount namespace."""
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -170,6 +171,31 @@ def compress(bench, row, median):
             note=f"pays below {saved / (restore - plain[1]):.0f} MB/s of disk" if restore > plain[1] else "pays always")
 
 
+def processor_time():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def page_checksums(bench, row, median):
+    """Beside the same without them, in turn."""
+    mib = mib_of(bench)
+    got = {"": [], "--page-checksums": []}
+    for _ in range(5):
+        for way, times in got.items():
+            target = Dirty(bench, mib, 0)
+            before = processor_time()
+            took = bench.dump(target.pid, *([way] if way else []))
+            used = processor_time() - before
+            target.gone()
+            times.append((took, used, bench.restore()))
+            target.end()
+    plain, sums = ([median([one[i] for one in times]) for i in range(3)] for times in got.values())
+    row(f"dump of {mib} MiB", plain[0])
+    row("with --page-checksums", sums[0], sums[0] / plain[0])
+    row("... its processor time", sums[1], sums[1] / plain[1])
+    row("restore, which compares them", sums[2], sums[2] / plain[2])
+
+
 def share_pages(bench, row, median):
     """Memory that five processes share after fork."""
     mib = 64 if bench.args.quick else 512
@@ -301,4 +327,4 @@ def migrate(bench, row, median):
                 os.unlink(path)
 
 
-PARTS = {"incremental": incremental, "stream": stream, "compress": compress, "share_pages": share_pages, "migrate": migrate}
+PARTS = {"incremental": incremental, "stream": stream, "compress": compress, "page_checksums": page_checksums, "share_pages": share_pages, "migrate": migrate}
