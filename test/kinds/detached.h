@@ -46,4 +46,25 @@ static inline void detached_attach(int fd, const char *name)
 	     "attach it to %s (errno %d)", name, errno);
 }
 
+/* @fd is attached to "point", where @name then has @text; @options: a part of how mountinfo shows that. */
+static inline void detached_shows(int fd, const char *name, const char *text, const char *options)
+{
+	char mounts[1 << 16] = "";
+
+	detached_attach(fd, "point");
+	check(has_text(test_path(name), text), "attached: %s", name);
+	check(read_file("/proc/self/mountinfo", mounts, sizeof(mounts)) > 0 && strstr(mounts, options), "options: %s",
+	      options);
+	need(!umount2(test_path("point"), MNT_DETACH), "umount");
+}
+
+/* A file with "hello", at the third character. */
+static inline void detached_file_goes_on(int file)
+{
+	char buf[16] = "";
+
+	check(lseek(file, 0, SEEK_CUR) == 2 && pread(file, buf, 15, 2) == 3 && !strcmp(buf, "llo"),
+	      "position, content");
+}
+
 #endif

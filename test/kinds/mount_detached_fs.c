@@ -89,29 +89,15 @@ static void look_at_files(void)
 
 static void look(void)
 {
-	char buf[16] = "";
-
 	look_at_files();
 	check(mount_of(keeper) == mount_of(dir) && mount_of(keeper) == mount_of(file) &&
 		      mount_of(keeper) == mount_of(same) && mount_of(keeper) != mount_of(ram) &&
 		      mount_of(AT_FDCWD) == mount_of(keeper),
 	      "mounts");
-	check(lseek(file, 0, SEEK_CUR) == 2 && pread(file, buf, 15, 2) == 3 && !strcmp(buf, "llo"),
-	      "position, content");
+	detached_file_goes_on(file);
 	check(has_text_at(keeper, "link", "hello") && has_text("file", "hello"), "content");
 	check(openat(ram, "new", O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS, "writable");
 	check(fcntl(keeper, F_GETFL) == O_PATH && fcntl(ram, F_GETFL) == O_PATH, "not O_PATH");
-}
-
-static void attach(int fd, const char *name, const char *text, const char *options)
-{
-	char mounts[1 << 16] = "";
-
-	detached_attach(fd, "point");
-	check(has_text(test_path(name), text), "attached");
-	check(read_file("/proc/self/mountinfo", mounts, sizeof(mounts)) > 0 && strstr(mounts, options), "options: %s",
-	      options);
-	need(!umount2(test_path("point"), MNT_DETACH), "umount");
 }
 
 static int child(void *arg)
@@ -121,8 +107,8 @@ static int child(void *arg)
 	checkpoint_task("child", round);
 	look();
 	detached_own_mounts();
-	attach(keeper, "point/below/file", "hello", "size=256k,nr_inodes=77");
-	attach(ram, "point/two", "2", " shared:");
+	detached_shows(keeper, "point/below/file", "hello", "size=256k,nr_inodes=77");
+	detached_shows(ram, "point/two", "2", " shared:");
 	return 0;
 }
 
