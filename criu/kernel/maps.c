@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "kernel/maps.h"
 #include "kernel/scan.h"
+#include "util/fds.h"
 
 #define LINE_TYPICAL 60 /* estimated line length in bytes */
 static const char deleted_suffix[] = " (deleted)";
@@ -266,10 +267,17 @@ int smaps_split(const char *text, size_t len, struct maps *ret_maps, struct vma_
 	return maps_split(heads.data, heads.len, ret_maps);
 }
 
+/*
+ * The kernel formats mappings until it has as much as is asked for, and one that exceeds its buffer of a page is dropped and
+ * formatted again by the next read: its page tables, some 20 ms for each GiB, are walked twice. So there must be room for another
+ * mapping after the last one that is asked for: some 800 bytes and its name.
+ */
+#define SMAPS_AT_ONCE (PAGE_SZ / 2)
+
 int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to)
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int err = proc_text(p, "smaps", &b);
+	int err = read_file_by(p->dir, "smaps", SMAPS_AT_ONCE, &b);
 
 	return err ? err : smaps_split(b.data, b.len, ret_maps, to);
 }

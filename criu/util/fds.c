@@ -106,14 +106,15 @@ uint64_t statx_birth(const struct statx *sx)
 	return sx->stx_mask & STATX_BTIME ? (uint64_t)sx->stx_btime.tv_sec * 1000000000 + sx->stx_btime.tv_nsec : 0;
 }
 
-static int read_fd(int fd, struct buf *to, bool one_record)
+/* By pieces of at most @most bytes. */
+static int read_fd(int fd, size_t most, struct buf *to, bool one_record)
 {
 	for (;;) {
 		/* Most files that are read this way are in /proc and smaller than a page: start with that. */
 		int err = buf_reserve(to, to->len < READ_CHUNK ? 4095 : READ_CHUNK);
 		if (err)
 			return err;
-		size_t room = to->cap - to->len - 1;
+		size_t room = MIN_OF(to->cap - to->len - 1, most);
 		ssize_t n = read(fd, to->data + to->len, room);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -132,14 +133,21 @@ int read_file(int dirfd, const char *path, struct buf *to)
 {
 	_cleanup_close_ int fd = open_at(dirfd, path, O_RDONLY, 0);
 
-	return fd < 0 ? fd : read_fd(fd, to, false);
+	return fd < 0 ? fd : read_fd(fd, SIZE_MAX, to, false);
+}
+
+int read_file_by(int dirfd, const char *path, size_t most, struct buf *to)
+{
+	_cleanup_close_ int fd = open_at(dirfd, path, O_RDONLY, 0);
+
+	return fd < 0 ? fd : read_fd(fd, most, to, false);
 }
 
 int read_record(int dirfd, const char *path, struct buf *to)
 {
 	_cleanup_close_ int fd = open_at(dirfd, path, O_RDONLY, 0);
 
-	return fd < 0 ? fd : read_fd(fd, to, true);
+	return fd < 0 ? fd : read_fd(fd, SIZE_MAX, to, true);
 }
 
 int write_text(int dirfd, const char *path, const char *text)

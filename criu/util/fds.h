@@ -31,6 +31,8 @@ struct statx;
 uint64_t statx_birth(const struct statx *sx);
 /* Appends the whole file to @to, also files without a size (/proc). */
 int read_file(int dirfd, const char *path, struct buf *to);
+/* The same, at most @most bytes in each read(2). */
+int read_file_by(int dirfd, const char *path, size_t most, struct buf *to);
 /*
  * The same for a file that returns all its content in one read(2) if the buffer is large enough: a short read is the
  * end.
