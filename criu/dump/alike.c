@@ -18,9 +18,6 @@
 #include "kernel/maps.h"
 #include "util/log.h"
 
-/* Loading the program and finding the offsets of fields takes as long as some visits. */
-#define ALIKE_MIN 12
-#define ALIKE_MIN_THREADS 96 /* of one process */
 #define DONORS ARRAY_SIZE(((struct dump *)0)->donors)
 
 _Static_assert(sizeof(struct kernel_sigaction) == sizeof(struct parasite_sigaction), "the same fields");
@@ -35,7 +32,6 @@ static void forget_tasks(void *arg)
 	dump_for_each_task(dt, dump)
 		if (dt->kernel)
 			kernel_task_free(dt->kernel);
-	kernel_tasks_close(dump->kernel_tasks);
 }
 
 static int read_all(struct dump *dump, size_t n)
@@ -70,12 +66,9 @@ int dump_read_kernel_tasks(struct dump *dump)
 	}
 	if (n < ALIKE_MIN && threads < ALIKE_MIN_THREADS)
 		return 0;
-	err = kernel_tasks_open(&dump->kernel_tasks);
-	if (!err && arena_defer(&dump->arena, forget_tasks, dump)) {
-		kernel_tasks_close(dump->kernel_tasks);
-		dump->kernel_tasks = NULL;
+	err = dump_open_kernel_tasks(dump);
+	if (!err && arena_defer(&dump->arena, forget_tasks, dump))
 		return fail(-ENOMEM, "processes");
-	}
 	if (!err)
 		err = read_all(dump, n);
 	if (!err)

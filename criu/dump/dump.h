@@ -102,6 +102,13 @@ int dump_check_fds(struct dump *dump);
  * left behind.
  */
 int dump_read_threads(struct dump *dump, struct dump_task *dt);
+/* With fewer, running code in each process takes no longer than opening the reader of kernel memory. */
+#define ALIKE_MIN 12
+#define ALIKE_MIN_THREADS 96 /* of one process */
+/* kernel_memory.c, before the tree is stopped: opens the readers of kernel memory that are probably needed. */
+int dump_prepare_kernel_memory(struct dump *dump);
+/* kernel_memory.c: dump->kernel_tasks, if it has not been opened. 0 or a negative errno, not logged. */
+int dump_open_kernel_tasks(struct dump *dump);
 /* alike.c: fills in dt->kernel of all tasks, if kernel memory can be read and that is worthwhile. */
 int dump_read_kernel_tasks(struct dump *dump);
 /*
@@ -118,8 +125,6 @@ int dump_read_robust_list(struct dump_thread *th);
 void dump_note_donor(struct dump *dump, struct dump_task *dt);
 /* Queries in the processes what only they can see. Nothing of ours remains in the tree afterwards. */
 int dump_infect(struct dump *dump);
-/* mappings.c, before the tree is stopped: prepares what makes dump_read_mappings() fast. */
-int dump_prepare_mappings(struct dump *dump);
 /* The mappings, and, for a task that owns its memory, the flags of each. */
 int dump_read_mappings(struct dump *dump, struct dump_task *dt);
 /* survey.c, for a pre-dump: the mounts of the tree, and nothing else. */

@@ -10,33 +10,6 @@
 /* With less memory, smaps takes no longer than kernel memory. */
 #define LARGE_KB (64u << 10)
 
-static void close_reader(void *reader)
-{
-	mapping_flags_close(reader);
-}
-
-/*
- * Where the time for which the tree stands does not depend on how much memory it has, but on how much has changed:
- * in other dumps, the counts in smaps are worth their time, as they show how pages can be copied fast.
- */
-int dump_prepare_mappings(struct dump *dump)
-{
-	int err;
-
-	if (!dump_is_pre_dump(dump) && !dump->opts->parent_dir)
-		return 0;
-	err = mapping_flags_open(&dump->mapping_flags);
-	if (!err && arena_defer(&dump->arena, close_reader, dump->mapping_flags)) {
-		mapping_flags_close(dump->mapping_flags);
-		dump->mapping_flags = NULL;
-		err = -ENOMEM;
-	}
-	if (err)
-		log_info("flags of mappings cannot be read from kernel memory (BPF): %s; smaps is read",
-			 strerror(-err));
-	return 0;
-}
-
 static bool is_read_fast(struct dump *dump, struct dump_task *dt)
 {
 	int err;

@@ -317,7 +317,7 @@ static const struct phase phases[] = {
 	{ "previous images", STOPS, memory_track_begin, NULL },
 	{ "pre-dump", FREEZES, run_pre_dump_scripts, NULL },
 	{ "page server", STOPS, memory_connect_server, NULL },
-	{ "flags of mappings", STOPS, dump_prepare_mappings, NULL },
+	{ "kernel memory", STOPS, dump_prepare_kernel_memory, NULL },
 	{ "seize", STOPS, dump_seize, report_tree },
 	{ "closed programs", STOPS, find_closed, NULL }, /* may continue as a refusal */
 	{ "infect", STOPS, dump_infect, NULL },

@@ -186,17 +186,18 @@ static int learn_from_self(struct mapping_flags_reader *r)
 	return err;
 }
 
-int mapping_flags_open(struct mapping_flags_reader **ret)
+int mapping_flags_open(struct kernel_tasks_reader *tasks, struct mapping_flags_reader **ret)
 {
 	struct mapping_flags_reader *r = calloc(1, sizeof(*r));
 	struct samples samples;
-	int err = r ? kernel_tasks_open(&r->tasks) : -ENOMEM;
+	int err;
 
-	if (!err) {
-		make_samples(&samples);
-		err = learn_from_self(r);
-		drop_samples(&samples);
-	}
+	if (!r)
+		return -ENOMEM;
+	r->tasks = tasks;
+	make_samples(&samples);
+	err = learn_from_self(r);
+	drop_samples(&samples);
 	if (err)
 		mapping_flags_close(r);
 	else
@@ -206,8 +207,6 @@ int mapping_flags_open(struct mapping_flags_reader **ret)
 
 void mapping_flags_close(struct mapping_flags_reader *r)
 {
-	if (r)
-		kernel_tasks_close(r->tasks);
 	free(r);
 }
 

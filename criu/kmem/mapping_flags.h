@@ -25,13 +25,13 @@ int mapping_bits_learn(struct mapping_bits *bits, uint64_t value, const char *wo
 /* 1 << VMF_*; false: some bit is not known. */
 bool mapping_bits_decode(const struct mapping_bits *bits, uint64_t value, uint64_t *ret_flags);
 
+struct kernel_tasks_reader;
 struct mapping_flags_reader;
 
 /*
- * Takes some ms, and adds and removes mappings of this process. -EPERM, -EOPNOTSUPP, -ENOENT: not available on this kernel,
- * or not permitted.
+ * Adds and removes mappings of this process. @tasks must stay open. -EOPNOTSUPP: not available on this kernel.
  */
-int mapping_flags_open(struct mapping_flags_reader **ret);
+int mapping_flags_open(struct kernel_tasks_reader *tasks, struct mapping_flags_reader **ret);
 /* NULL is allowed. */
 void mapping_flags_close(struct mapping_flags_reader *reader);
 /*

@@ -119,6 +119,7 @@ static int classify_kept(const struct dump_task *dt, const VmaEntry *vma, const 
 
 	if (run.start >= run.end)
 		return 0;
+	run.in_huge_pages = region->categories & PAGE_HUGE;
 	if (run.outcome == PAGES_WRITE && region->categories & PAGES_UNCHANGED && dt->memory->track->parent)
 		return classify_unchanged(dt->memory->track->parent, vma, run, fn, arg);
 	if (run.outcome == PAGES_WRITE && dt->memory->same.n)

@@ -20,6 +20,11 @@ struct page_origin {
 	 * of them are there.
 	 */
 	const struct page_scan *running;
+	/*
+	 * Pages may be shared copy-on-write, as this page map shows: they are read through @fd where they are. NULL: whoever adds
+	 * them knows.
+	 */
+	const struct page_scan *page_map;
 };
 
 ARRAY_OF(page_pieces, struct iovec);

@@ -35,6 +35,7 @@ struct memory_task {
 	struct aio_context *aio; /* its contexts of io_setup(2), sorted by id */
 	size_t nr_aio;
 	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
+	bool huge_seen; /* huge ones have the category PAGE_HUGE */
 	size_t guard_next;
 	struct same_runs same; /* same_pages.c, same_hints.c: pages of other processes, sorted */
 	bool same_is_hint; /* they are written all the same */
@@ -79,7 +80,7 @@ int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 void map_count_survey(const struct dump_task *dt);
 /*
  * Fills pages and guards of dt->memory, from dt->maps. Arms the pages that are tracked from now on. Regions of pages have
- * the category PAGES_UNCHANGED or none.
+ * the categories PAGES_UNCHANGED, PAGE_HUGE, both or none.
  */
 #define PAGES_UNCHANGED (1ull << 63) /* tracked, and not written since they were armed */
 int memory_scan_pages(struct dump *dump, struct dump_task *dt);

@@ -17,51 +17,8 @@ struct saving {
 	struct dump_task *dt;
 	struct page_copy copy;
 	size_t next_vma; /* of dt->vma_flags */
-	uint64_t to_copy; /* bytes, so far */
-	bool counted;
+	struct page_scan page_map; /* where pages have not been counted */
 };
-
-/*
- * Where only the flags of mappings have been read (kmem/mapping_flags.h), their counts take as long as copying a part of the
- * memory at half the speed: it is not known yet how much more there is to copy.
- */
-#define WORTH_COUNTING(rss) MAX_OF((rss) / 16, 16ul << 20)
-
-static void take_counts(struct vma_flags_array *to, const struct vma_flags_array *from)
-{
-	for (size_t i = 0, k = 0; i < to->n; i++) {
-		struct vma_flags *f = &to->v[i];
-
-		while (k < from->n && from->v[k].start < f->start)
-			k++;
-		if (!f->not_counted || k == from->n || from->v[k].start != f->start || from->v[k].end != f->end)
-			continue;
-		f->rss_kb = from->v[k].rss_kb;
-		f->pss_kb = from->v[k].pss_kb;
-		f->swap_kb = from->v[k].swap_kb;
-		f->thp_kb = from->v[k].thp_kb;
-		f->not_counted = false;
-	}
-}
-
-/* A failure leaves them unknown. */
-static void count_pages(struct saving *s, const struct page_run *run)
-{
-	struct vma_flags_array counts = { 0 };
-	struct dump_task *dt = s->dt;
-	struct maps maps = { 0 };
-
-	s->to_copy += run->end - run->start;
-	if (s->counted || s->to_copy < WORTH_COUNTING(dt->status.vm_rss_kb << 10))
-		return;
-	s->counted = true;
-	if (dt->memory->snapshot || dump_is_pre_dump(s->dump) || !dt->vma_flags.n || !dt->vma_flags.v[0].not_counted)
-		return;
-	if (!smaps_read(&dt->proc, &maps, &counts))
-		take_counts(&dt->vma_flags, &counts);
-	array_free(&counts);
-	maps_free(&maps);
-}
 
 /* What the kernel reports about the mapping; NULL: nothing is known. Mappings come in ascending order. */
 static const struct vma_flags *flags_of(struct saving *s, const VmaEntry *vma)
@@ -83,6 +40,9 @@ static bool has_shared_pages(const struct saving *s, const VmaEntry *vma, const 
 	/* The pid of a process that runs may be that of other memory. */
 	if (s->dt->memory->snapshot || dump_is_pre_dump(s->dump) || !f)
 		return true;
+	/* Each part is looked at when it is read: not now, but while another one is written. */
+	if (f->not_counted)
+		return !s->copy.from.page_map;
 	/* Neither count includes huge pages of hugetlbfs. */
 	return f->pss_kb != f->rss_kb || f->swap_kb || (vma->flags & MAP_HUGETLB);
 }
@@ -130,9 +90,8 @@ static int add_one(void *arg, const VmaEntry *vma, const struct page_run *found)
 	const struct page_run *run = &as_found;
 	int err;
 
-	if (page_run_has_content(run))
-		count_pages(s, run);
-	as_found.in_huge_pages = flags && flags->thp_kb;
+	if (!flags || !flags->not_counted || !s->dt->memory->huge_seen)
+		as_found.in_huge_pages = flags && flags->thp_kb;
 	as_found.incompressible = is_special(vma);
 	err = s->copy.sink->ops->add_run(s->copy.sink, run);
 	count(&s->dump->stats.dump, run);
@@ -152,10 +111,24 @@ static int add_run(void *arg, const VmaEntry *vma, const struct page_run *run)
 	return add_one(s, vma, run);
 }
 
+/* A failure leaves it unknown which pages are shared: all may be. */
+static void open_page_map(struct saving *s)
+{
+	const struct dump_task *dt = s->dt;
+
+	if (dt->memory->snapshot || dump_is_pre_dump(s->dump) || !dt->vma_flags.n || !dt->vma_flags.v[0].not_counted)
+		return;
+	if (!page_scan_open(&dt->proc, &s->page_map))
+		s->copy.from.page_map = &s->page_map;
+}
+
 static int save(struct saving *s, const MmEntry *mm)
 {
 	struct page_copy *copy = &s->copy;
-	int err = memory_classify_pages(s->dt, mm, add_run, s);
+	int err;
+
+	open_page_map(s);
+	err = memory_classify_pages(s->dt, mm, add_run, s);
 
 	if (err)
 		return err;
@@ -171,7 +144,7 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 {
 	_cleanup_page_sink_ struct page_sink *sink = NULL;
 	_cleanup_close_ int mem = -1;
-	struct saving s = { .dump = dump, .dt = dt };
+	struct saving s = { .dump = dump, .dt = dt, .page_map = PAGE_SCAN_CLOSED };
 	int err = page_sink_open(dump, IMAGE_PAGEMAP, dt->t.pid, &sink);
 
 	if (err)
@@ -188,10 +161,11 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	s.copy.buffer = &dump->memory->page_buffer;
 	s.copy.between = dump->between_pages;
 	s.copy.between_arg = dump;
-	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX, NULL };
+	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX, NULL, NULL };
 	if (dump_is_pre_dump(dump))
 		s.copy.from.running = &dt->memory->track->scan;
 	err = save(&s, mm);
 	page_copy_free(&s.copy);
+	page_scan_close(&s.page_map);
 	return err ? err : page_sink_finish(&sink);
 }

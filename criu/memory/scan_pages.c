@@ -51,15 +51,22 @@ static uint64_t never_own(struct looking *l, const struct kernel_vma *v)
 	return PAGE_PFNZERO | PAGE_FILE;
 }
 
+/* Which pages are huge ones must be seen here where smaps has not been read. */
+static bool sees_huge(const struct dump_task *dt, const struct page_scan *scan)
+{
+	return dt->vma_flags.n && dt->vma_flags.v[0].not_counted && scan->has_scan;
+}
+
 static int add_found(struct dump_task *dt, struct page_regions *all, uint64_t unchanged_without)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < all->n; i++) {
-		const bool guard = all->v[i].categories & PAGE_GUARD;
+		const uint64_t found = all->v[i].categories;
+		const bool guard = found & PAGE_GUARD;
 
-		all->v[i].categories =
-			unchanged_without && !(all->v[i].categories & unchanged_without) ? PAGES_UNCHANGED : 0;
+		all->v[i].categories = found & PAGE_HUGE;
+		all->v[i].categories |= unchanged_without && !(found & unchanged_without) ? PAGES_UNCHANGED : 0;
 		err = array_add(guard ? &dt->memory->guards : &dt->memory->pages, all->v[i]);
 	}
 	array_free(all);
@@ -79,7 +86,7 @@ static int scan_range(struct dump_task *dt, const struct page_scan *scan, const 
 		.all = r->never,
 		.inverted = r->never,
 		.any = PAGE_PRESENT | PAGE_SWAPPED | PAGE_GUARD,
-		.report = PAGE_GUARD | written,
+		.report = PAGE_GUARD | written | (dt->memory->huge_seen ? PAGE_HUGE : 0),
 	};
 	struct page_regions all = { 0 };
 	int err = page_scan_range(scan, r->start, r->end, &want, &all);
@@ -113,7 +120,7 @@ static int scan_and_arm(struct dump_task *dt, const struct page_scan *scan, cons
 		.all = r->never | PAGE_GUARD,
 		.inverted = r->never | PAGE_GUARD,
 		.any = PAGE_PRESENT | PAGE_SWAPPED,
-		.report = written,
+		.report = written | (dt->memory->huge_seen ? PAGE_HUGE : 0),
 		.protect = true,
 	};
 	struct page_regions all = { 0 };
@@ -193,6 +200,7 @@ int memory_scan_pages(struct dump *dump, struct dump_task *dt)
 	};
 	int err = page_scan_open(&dt->proc, &s.scan);
 
+	dt->memory->huge_seen = !err && sees_huge(dt, &s.scan);
 	s.arms = dt->memory->track && t->arms && t->backend->arms_by_scan && !dt->memory->track->must_not_arm;
 	/* Neighbours of the same sort are scanned together. */
 	for (size_t i = 0; !err && i < dt->maps.n;) {

@@ -146,8 +146,8 @@ struct dump {
 	struct mountinfo mounts; /* of all mount namespaces that tasks are in; those of the root first */
 	struct kcmp_set open_files; /* descriptions that have an id */
 	struct hash path_ids; /* dev:ino:mount -> id of an entry for a path */
-	struct kernel_tasks_reader *kernel_tasks; /* dump/alike.c; NULL: not opened */
-	struct mapping_flags_reader *mapping_flags; /* dump/mappings.c; NULL: smaps is read */
+	struct kernel_tasks_reader *kernel_tasks; /* dump/kernel_memory.c; NULL: not opened */
+	struct mapping_flags_reader *mapping_flags; /* dump/kernel_memory.c; NULL: smaps is read */
 	bool no_alikes; /* kernel memory has contradicted an answer */
 	struct dump_task *donors[4]; /* the last tasks that were queried and have nothing special; NULL: none */
 	struct memory_dump *memory; /* memory/dump_memory.h: state of module memory */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "kmem/mapping_flags.h"
+#include "kmem/tasks.h"
 #include "util_check.h"
 
 static struct mapping_flags_reader *reader;
@@ -208,6 +209,7 @@ static void an_ended_process_has_no_answer(void)
 
 int main(void)
 {
+	struct kernel_tasks_reader *tasks;
 	int err;
 
 	RUN(learned_bits_are_decoded);
@@ -215,7 +217,9 @@ int main(void)
 	RUN(bits_without_a_word_teach_nothing);
 	RUN(unknown_words_are_not_learned);
 	RUN(contradictions_are_errors);
-	err = mapping_flags_open(&reader);
+	err = kernel_tasks_open(&tasks);
+	if (!err)
+		err = mapping_flags_open(tasks, &reader);
 	if (err) {
 		printf("skip flags of a process: kernel memory cannot be read: %s\n", strerror(-err));
 		DONE();
@@ -224,5 +228,6 @@ int main(void)
 	RUN(locked_memory_has_no_answer);
 	RUN(an_ended_process_has_no_answer);
 	mapping_flags_close(reader);
+	kernel_tasks_close(tasks);
 	DONE();
 }
