@@ -7,8 +7,6 @@
 #include <string.h>
 #include "dump/dump.h"
 #include "kernel/pagemap_scan.h"
-#include "kmem/mapping_flags.h"
-#include "kmem/tasks.h"
 #include "run/dump.h"
 #include "util/log.h"
 
