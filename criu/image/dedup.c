@@ -16,6 +16,7 @@
 struct dedup {
 	struct image_store *dir, *at; /* @at: that of the images that are changed, the same or one of its parents */
 	size_t nr_parents; /* how many of the chain may be changed */
+	bool restored; /* nothing else is to need the pages */
 	uint64_t bytes;
 };
 
@@ -32,7 +33,7 @@ static int punch(struct dedup *d, int fd, const struct pagemap_run *new, const s
 {
 	uint64_t start = MAX_OF(new->vaddr, old->vaddr);
 	uint64_t end = MIN_OF(new->vaddr + new->nr_pages *PAGE_SZ, old->vaddr + old->nr_pages * PAGE_SZ);
-	int err = image_store_mark_freed(d->at); /* first: nobody is to read as zeros what is freed */
+	int err = image_store_mark_freed(d->at, d->restored); /* first: nobody is to read as zeros what is freed */
 
 	if (err)
 		return fail_of(d, d->at, err);
@@ -123,43 +124,38 @@ static int find_parents(struct dedup *d, bool refers)
 	return err ? fail_of(d, at, err) : 0;
 }
 
-struct visit {
-	struct dedup d;
-	bool restored; /* its own pages, too */
-};
-
 static int dedup_map(struct image_store *dir, enum image_type type, uint64_t id, void *arg)
 {
-	struct visit *v = arg;
+	struct dedup *d = arg;
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	int err;
 
 	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
 		return 0;
-	err = v->restored ? pagemap_load(dir, type, id, &map) : pagemap_load_own(dir, type, id, &map);
+	err = d->restored ? pagemap_load(dir, type, id, &map) : pagemap_load_own(dir, type, id, &map);
 	if (err)
 		return err;
-	if (v->restored) {
+	if (d->restored) {
 		_cleanup_pagemap_ struct pagemap *own = NULL;
 
 		err = pagemap_load_own(dir, type, id, &own);
 		if (!err)
-			err = punch_image(&v->d, dir, map, own);
+			err = punch_image(d, dir, map, own);
 	}
-	return err ? err : punch_parents(&v->d, map, type, id);
+	return err ? err : punch_parents(d, map, type, id);
 }
 
 static int dedup(struct image_store *dir, bool restored, uint64_t *ret_bytes)
 {
-	struct visit v = { .d.dir = dir, .restored = restored };
+	struct dedup d = { .dir = dir, .restored = restored };
 	bool refers = true;
 	int err = restored ? image_refers_to_parent(dir, &refers) : 0;
 
 	if (!err)
-		err = find_parents(&v.d, refers);
+		err = find_parents(&d, refers);
 	if (!err)
-		err = image_store_for_each(dir, dedup_map, &v);
-	*ret_bytes = v.d.bytes;
+		err = image_store_for_each(dir, dedup_map, &d);
+	*ret_bytes = d.bytes;
 	return err;
 }
 

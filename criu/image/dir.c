@@ -73,6 +73,7 @@ static const struct image_store_ops dir_ops = {
 	.verify_all = dir_verify_all,
 	.mark_freed = dir_mark_freed,
 	.is_freed = dir_is_freed,
+	.is_freed_for_others = dir_is_freed_for_others,
 	.parent = dir_parent,
 	.set_parent = dir_set_parent,
 	.lock_for_reading = dir_lock_for_reading,

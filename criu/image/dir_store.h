@@ -105,9 +105,10 @@ bool dir_has_sum(const struct image_store *store, enum image_type type, uint64_t
 int dir_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 int dir_verify_all(struct image_store *store);
 
-/* dir_freed.c: image_store_mark_freed(), image_store_is_freed() */
-int dir_mark_freed(struct image_store *store);
+/* dir_freed.c: image_store_mark_freed(), image_store_is_freed(), image_store_is_freed_for_others() */
+int dir_mark_freed(struct image_store *store, bool restored);
 bool dir_is_freed(struct image_store *store);
+bool dir_is_freed_for_others(struct image_store *store);
 
 /* dir_names.c: written files get their names, or are removed. */
 int dir_publish(struct image_store *store);

@@ -74,3 +74,32 @@ int image_check_lineage(struct image_store *dir)
 			return fail_at(dir, parent, distance + 1, err);
 	}
 }
+
+int image_check_freed(struct image_store *dir)
+{
+	struct image_store *at = dir;
+	bool refers = true;
+	int err;
+
+	if (image_store_is_freed(dir))
+		return image_store_fail(
+			dir, -EBADMSG,
+			"pages of these images have been freed (criu dedup, --auto-dedup): only newer images that refer to "
+			"them can be restored");
+	for (size_t distance = 1;; distance++) {
+		err = image_refers_to_parent(at, &refers);
+		if (err || !refers)
+			return err ? fail_at(dir, at, distance - 1, err) : 0;
+		err = image_store_parent(at, &at);
+		if (err)
+			return err == -ENOENT ? 0 : fail_at(dir, at, distance, err);
+		if (image_store_is_freed_for_others(at))
+			return image_store_fail(
+				dir, -EBADMSG,
+				"parent %zu: pages that these images refer to have been freed (criu dedup, "
+				"--auto-dedup) for other images, which have been made later, or restored",
+				distance);
+		if (!image_store_is_dump(at))
+			return 0;
+	}
+}

@@ -9,5 +9,7 @@
  * images of another run; the text is in image_store_error(@dir).
  */
 int image_check_lineage(struct image_store *dir);
+/* -EBADMSG: pages of these images, or in parents that they refer to, have been freed (image/dedup.h); the text is as above. */
+int image_check_freed(struct image_store *dir);
 /* Do pages of these images come from a parent? Images of another program do not say: then, true. */
 int image_refers_to_parent(struct image_store *dir, bool *ret);

@@ -75,10 +75,13 @@ int image_store_verify(struct image_store *store, enum image_type type, uint64_t
 int image_store_verify_all(struct image_store *store);
 /*
  * Call before pages of these images are freed: they cannot be restored by themselves any more, only as parents of images that
- * have those pages. The mark does not count for other images that replace them. 0, or a negative errno with a text.
+ * those pages: of those that the chain of parents starts with, and what refers to these; of none if they have been @restored. The mark
+ * does not count for other images that replace them. 0, or a negative errno with a text.
  */
-int image_store_mark_freed(struct image_store *store);
+int image_store_mark_freed(struct image_store *store, bool restored);
 bool image_store_is_freed(struct image_store *store);
+/* Of a parent: for images that are not in the chain that it was found by, whose pages may be lost. */
+bool image_store_is_freed_for_others(struct image_store *store);
 
 /* Starts a transaction, in which images can be created; -EBUSY if one is open already, or the store is locked. */
 int image_store_begin(struct image_store *store);

@@ -125,14 +125,19 @@ int image_store_verify_all(struct image_store *store)
 	return store->ops->verify_all ? store->ops->verify_all(store) : 0;
 }
 
-int image_store_mark_freed(struct image_store *store)
+int image_store_mark_freed(struct image_store *store, bool restored)
 {
-	return store->ops->mark_freed ? store->ops->mark_freed(store) : 0;
+	return store->ops->mark_freed ? store->ops->mark_freed(store, restored) : 0;
 }
 
 bool image_store_is_freed(struct image_store *store)
 {
 	return store->ops->is_freed && store->ops->is_freed(store);
+}
+
+bool image_store_is_freed_for_others(struct image_store *store)
+{
+	return store->ops->is_freed_for_others && store->ops->is_freed_for_others(store);
 }
 
 static int begin(struct image_store *store, bool beside)

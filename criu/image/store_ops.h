@@ -34,9 +34,10 @@ struct image_store_ops {
 	bool (*has_checksum)(const struct image_store *store, enum image_type type, uint64_t id);
 	int (*verify)(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 	int (*verify_all)(struct image_store *store);
-	/* Optional: NULL if no pages of the store can be freed. image_store_mark_freed(), image_store_is_freed() */
-	int (*mark_freed)(struct image_store *store);
+	/* Optional: NULL if no pages of the store can be freed. image_store_mark_freed(), image_store_is_freed(), ..._for_others() */
+	int (*mark_freed)(struct image_store *store, bool restored);
 	bool (*is_freed)(struct image_store *store);
+	bool (*is_freed_for_others)(struct image_store *store);
 	/* Optional: NULL if there are no parents, no locks, no descriptors. */
 	int (*parent)(struct image_store *store, struct image_store **ret_parent);
 	int (*set_parent)(struct image_store *store, const char *path);

@@ -95,10 +95,9 @@ static int load_inventory(struct restore *r)
 	err = image_check_lineage(r->dir);
 	if (err)
 		return bad("%s", image_store_error(r->dir));
-	if (image_store_is_freed(r->dir))
-		return bad(
-			"pages of these images have been freed (criu dedup, --auto-dedup): only newer images that refer to "
-			"them can be restored");
+	err = image_check_freed(r->dir);
+	if (err)
+		return bad("%s", image_store_error(r->dir));
 	if (!entry->has_fdinfo_per_id || !entry->fdinfo_per_id)
 		return bad("inventory.img: images of a dumper that is too old (no fdinfo_per_id)");
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
