@@ -27,6 +27,10 @@ while True:
         for i in range(int(words[1]), int(words[2])):
             m[i * 4096:i * 4096 + 8] = words[3].encode()
         answer("written")
+    elif words[0] == "scatter":
+        for i in range(0, N, 2):
+            m[i * 4096:i * 4096 + 8] = b"scatter."
+        answer("written")
     elif words[0] == "clear":
         for i in range(int(words[1]), int(words[2])):
             m[i * 4096:i * 4096 + 4096] = bytes(4096)
