@@ -62,7 +62,7 @@ static int take_stdio(struct request *req)
 		return request_refuse(req, "--stream -: %s: %s", writes ? "standard output" : "standard input",
 				      strerror(-fd));
 	opts->stream_fd = fd;
-	if (dup3(other, own, 0) < 0) /* style: for programs that are executed */
+	if (dup3(other, own, 0) < 0) /* for programs that are executed */
 		return request_refuse(req, "--stream -: replace the standard %s: %s", writes ? "output" : "input",
 				      strerror(errno));
 	return 0;

@@ -10,10 +10,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#ifndef CLOSE_RANGE_UNSHARE
-extern int close_range(unsigned int first, unsigned int last, int flags);
-#endif
-
 /* Installs @fd as every descriptor that the task's table has for the file. Takes ownership of @fd. */
 static int place(const struct task_fd *at, int fd)
 {

@@ -49,7 +49,7 @@ static int attach_apart(int fd)
 
 	if (unshare(CLONE_NEWNS) < 0)
 		return -errno;
-	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of this process */
+	root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* of this process */
 	if (root < 0)
 		return root;
 	if (fstat(fd, &st) < 0 || mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &apart, sizeof(apart)) < 0)

@@ -185,7 +185,7 @@ int mounts_detach_origins(struct restore *r)
 		for (struct mount_origin *o = fs->origins; o; o = o->next) {
 			if (!o->attached)
 				continue;
-			if (umount2("/", MNT_DETACH) < 0) /* style: of this process */
+			if (umount2("/", MNT_DETACH) < 0) /* of this process */
 				return fail(-errno, "unmount a copy of a file system");
 			o->attached = false;
 		}

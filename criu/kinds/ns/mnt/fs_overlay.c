@@ -96,7 +96,7 @@ static int unmount_overlay(struct look *l)
 			continue;
 		_cleanup_close_ int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, info->mountpoint, O_PATH | O_NOFOLLOW);
 		if (fd >= 0 && mount_id_of(fd) == info->mnt_id &&
-		    umount2(info->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		    umount2(info->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) /* style: takes no descriptor */
 			return fail(-errno, "mount %s: unmount it in a copy of the namespace", info->mountpoint);
 	}
 	return 0;

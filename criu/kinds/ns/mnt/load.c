@@ -102,7 +102,7 @@ static int note_fs(struct restore *r, struct mounts *m, struct mount *mount)
 	if (!mount->fs)
 		return fail(-ENOMEM, "mounts");
 	if (mount == m->root && !m->nested)
-		mount->source = r->opts->root ?: "/"; /* style: without --root it is the tool's */
+		mount->source = r->opts->root ?: "/"; /* without --root it is the tool's */
 	else if (mount->entry->ext_key && find_source(r, mount))
 		return -EINVAL;
 	if (!mount_is_external(mount) || mount_origin_for(mount))

@@ -73,7 +73,7 @@ static int open_own_root(struct restore *r, struct ns *first)
 
 	if (!first->own || r->roots.root >= 0)
 		return 0;
-	fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of the tool */
+	fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* of the tool */
 	if (fd < 0)
 		return fail(fd, "open the root directory");
 	first->root = move_fd_above(fd, r->service_base);
@@ -88,8 +88,7 @@ static int open_here(void *arg)
 {
 	struct opened *opened = arg;
 
-	opened->fd =
-		path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of the joined namespace */
+	opened->fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* of the joined namespace */
 	return opened->fd < 0 ? opened->fd : 0;
 }
 

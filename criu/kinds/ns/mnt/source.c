@@ -99,7 +99,7 @@ static int uncover(void *arg)
 	if (err)
 		return fail(err, "mount %s: a copy of the mount namespace", MOUNT_NAME(mount));
 	for (unsigned i = 0; i < mount->covered; i++)
-		if (umount2(mount->source, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		if (umount2(mount->source, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) /* style: takes no descriptor */
 			return fail(-errno, "mount %s: %s is not covered by as many mounts as it was",
 				    MOUNT_NAME(mount), mount->source);
 	covered->fd = copy_source(covered->r, mount);

@@ -110,7 +110,7 @@ static int uncover_once(struct uncover *u)
 		u->fd = open_alone(at, u->mount);
 		return u->fd < 0 ? u->fd : 0;
 	}
-	return umount2(found->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : -EAGAIN;
+	return umount2(found->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : -EAGAIN; /* style: takes no fd */
 }
 
 static int set_all(uint64_t propagation)

@@ -19,7 +19,7 @@
 #include "kernel/net_ns.h"
 #include "util/log.h"
 
-extern unsigned int if_nametoindex(const char *name); /* <net/if.h>; conflicts with <linux/if.h> */
+extern unsigned int if_nametoindex(const char *name); /* style: <net/if.h> conflicts with <linux/if.h> */
 
 struct making {
 	struct restore *r;

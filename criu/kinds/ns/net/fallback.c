@@ -8,7 +8,7 @@
 #include "device_kinds.h"
 #include "util/log.h"
 
-extern unsigned int if_nametoindex(const char *name); /* <net/if.h>; conflicts with <linux/if.h> */
+extern unsigned int if_nametoindex(const char *name); /* style: <net/if.h> conflicts with <linux/if.h> */
 
 static bool is_used(const NetDeviceEntry *entry)
 {
