@@ -125,7 +125,7 @@ static void body(void *arg)
 }
 
 /* Stops the target and dies: from then on it must cope alone. */
-static void stop_and_die(void *arg)
+static void stop_and_exit(void *arg)
 {
 	pid_t pid = *(pid_t *)arg;
 	static const unsigned long no_args[6];
@@ -149,7 +149,7 @@ static void stop_and_die(void *arg)
 static int tracer_dies(pid_t pid)
 {
 	int status = 0;
-	pid_t tracer = victim(stop_and_die, &pid);
+	pid_t tracer = victim(stop_and_exit, &pid);
 
 	if (waitpid(tracer, &status, 0) != tracer)
 		return -ECHILD;

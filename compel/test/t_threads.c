@@ -199,7 +199,7 @@ static void timing(int n)
 	end_victim(pid);
 }
 
-static void *tell_tid(void *arg)
+static void *report_tid(void *arg)
 {
 	s->turns[0] = syscall(SYS_gettid);
 	s->ready = 1;
@@ -212,7 +212,7 @@ static void two_threads(void *arg)
 {
 	pthread_t t;
 
-	pthread_create(&t, NULL, tell_tid, NULL);
+	pthread_create(&t, NULL, report_tid, NULL);
 	for (;;)
 		pause();
 }

@@ -153,7 +153,7 @@ int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_gu
 /* Afterwards, without an error: @dt has got a copy, or none. */
 void dump_note_copy(struct dump *dump, const struct dump_task *dt);
 /* thaw.c: resumes a held thread. life.c: forgets all threads of a task. */
-void dump_let_thread_go(struct dump *dump, struct dump_thread *th);
+void dump_resume_thread(struct dump *dump, struct dump_thread *th);
 void dump_forget_threads(struct dump_task *dt);
 /* Resumes the tree as before (or leaves it stopped, if requested). Always possible. */
 void dump_thaw(struct dump *dump);

@@ -90,7 +90,7 @@ static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thre
 }
 
 /* Workers continue while the program is stopped: their requests are in flight, and kinds wait for them. */
-static void let_go(struct dump_task *dt, size_t i)
+static void resume_worker(struct dump_task *dt, size_t i)
 {
 	struct dump_thread *th = &dt->threads[i];
 
@@ -106,7 +106,7 @@ int dump_read_threads(struct dump *dump, struct dump_task *dt)
 	for (size_t i = 0; err >= 0 && i < dt->nr_threads; i++) {
 		err = read_thread(dump, dt, &dt->threads[i]);
 		if (err == 1)
-			let_go(dt, i--);
+			resume_worker(dt, i--);
 	}
 	if (err < 0)
 		return err;

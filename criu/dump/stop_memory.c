@@ -13,7 +13,7 @@ void dump_resume_memory(struct dump *dump, const struct dump_task *of)
 		if (dt->t.ids.vm != of->t.ids.vm)
 			continue;
 		for (size_t i = 0; i < dt->nr_threads; i++)
-			dump_let_thread_go(dump, &dt->threads[i]);
+			dump_resume_thread(dump, &dt->threads[i]);
 		dump_forget_threads(dt);
 	}
 }

@@ -16,7 +16,7 @@
 #define INIT_WAIT_MS 10000
 #define THREAD_PAUSE_US 100
 
-void dump_let_thread_go(struct dump *dump, struct dump_thread *th)
+void dump_resume_thread(struct dump *dump, struct dump_thread *th)
 {
 	int err = 0;
 
@@ -47,7 +47,7 @@ void dump_thaw(struct dump *dump)
 	freezer_end(dump);
 	dump_for_each_task(dt, dump) {
 		for (size_t i = 0; i < dt->nr_threads; i++)
-			dump_let_thread_go(dump, &dt->threads[i]);
+			dump_resume_thread(dump, &dt->threads[i]);
 	}
 }
 

@@ -61,7 +61,7 @@ int proc_children(const struct proc *p, struct pid_array *to)
 int proc_children_of(const struct proc *p, const struct pid_array *tids, struct pid_array *to)
 {
 	size_t from = to->n;
-	bool told = false;
+	bool reported = false;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < tids->n; i++) {
@@ -77,11 +77,11 @@ int proc_children_of(const struct proc *p, const struct pid_array *tids, struct 
 			err = 0;
 			continue;
 		}
-		told = true;
+		reported = true;
 		if (!err && text.len)
 			err = add_children(text.data, text.len, to);
 	}
-	if (!err && !told)
+	if (!err && !reported)
 		err = tids->n ? children_by_ppid(p, to) : -ESRCH;
 	if (!err && to->n > from + 1)
 		qsort(to->v + from, to->n - from, sizeof(*to->v), cmp_pid);

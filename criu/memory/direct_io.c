@@ -16,21 +16,21 @@ static int set(int fd, int direct)
 	return flags < 0 || fcntl(fd, F_SETFL, (flags & ~O_DIRECT) | direct) < 0 ? -errno : 0;
 }
 
-bool direct_io_begin(int fd, _Atomic uint32_t *told)
+bool direct_io_begin(int fd, _Atomic uint32_t *warned)
 {
 	int err = set(fd, O_DIRECT);
 
-	if (err && !atomic_exchange(told, 1))
+	if (err && !atomic_exchange(warned, 1))
 		log_warn(
 			"the file system of the images cannot be accessed directly (O_DIRECT: %s): --image-io-mode direct has no effect",
 			strerror(-err));
 	return !err;
 }
 
-void direct_io_end(int fd, _Atomic uint32_t *told)
+void direct_io_end(int fd, _Atomic uint32_t *warned)
 {
 	set(fd, 0);
-	if (!atomic_exchange(told, 1))
+	if (!atomic_exchange(warned, 1))
 		log_warn(
 			"pages images cannot be accessed directly (they need a larger alignment than pages have, or the memory cannot be used for that): --image-io-mode direct has no effect");
 }
@@ -48,10 +48,10 @@ static bool can_read(int fd, uint64_t offset)
 	return can;
 }
 
-static void begin_reads(int fd, uint64_t offset, _Atomic uint32_t *told)
+static void begin_reads(int fd, uint64_t offset, _Atomic uint32_t *warned)
 {
-	if (direct_io_begin(fd, told) && !can_read(fd, offset))
-		direct_io_end(fd, told);
+	if (direct_io_begin(fd, warned) && !can_read(fd, offset))
+		direct_io_end(fd, warned);
 }
 
 /*
@@ -74,6 +74,6 @@ void direct_io_for_restorer(struct restore *r, const struct wire_task *wire)
 		for (size_t j = i; !begun && j-- > 0;)
 			begun = io[j].fd == io[i].fd;
 		if (!begun)
-			begin_reads(io[i].fd, io[i].offset, &r->shared->birth->direct_told);
+			begin_reads(io[i].fd, io[i].offset, &r->shared->birth->direct_warned);
 	}
 }

@@ -64,7 +64,7 @@ struct memory_dump {
 	int aio_unreadable;
 	struct tracking *tracking; /* tracking.h */
 	enum { LEASES_UNKNOWN, NO_WRITE_LEASE, WRITE_LEASES } leases; /* mapped_open.c: what /proc/locks lists */
-	_Atomic uint32_t direct_told; /* direct_io.h: a warning */
+	_Atomic uint32_t direct_warned; /* direct_io.h: a warning */
 };
 
 /* segments.c: closes their descriptors. Called by dump_life.c. */

@@ -35,7 +35,7 @@ struct image_sink {
 	uint64_t bytes, reserved; /* at most needed; up to where there is space */
 	uint64_t used;
 	_Atomic bool direct; /* past the page cache */
-	_Atomic uint32_t *direct_told; /* of the dump: direct_io.h */
+	_Atomic uint32_t *direct_warned; /* of the dump: direct_io.h */
 	bool summed;
 	uint32_t *sums; /* of each page of the content */
 };
@@ -115,7 +115,7 @@ static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 	err = pwrite_full(s->pages.fd, batch->data, batch->len, (off_t)(s->pages.base + batch->offset));
 	if (err == -EINVAL && s->direct) {
 		/* In this order: a thread that finds it ended writes again. */
-		direct_io_end(s->pages.fd, s->direct_told);
+		direct_io_end(s->pages.fd, s->direct_warned);
 		s->direct = false;
 	}
 	/* The other thread may have ended it. */
@@ -222,8 +222,8 @@ int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct
 		return err;
 	}
 	if (dump->opts->image_io_mode == IMAGE_IO_DIRECT && s->pages.base % PAGE_SZ == 0) {
-		s->direct_told = &dump->memory->direct_told;
-		s->direct = direct_io_begin(s->pages.fd, s->direct_told);
+		s->direct_warned = &dump->memory->direct_warned;
+		s->direct = direct_io_begin(s->pages.fd, s->direct_warned);
 	}
 	*ret_sink = &s->sink;
 	return 0;

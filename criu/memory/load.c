@@ -184,7 +184,7 @@ int memory_load(struct restore *r, struct restore_task *rt)
 		return err;
 	map = source->map;
 	snprintf(who, sizeof(who), "pagemap-%d.img", rt->t.pid);
-	err = restore_goes_on(r, pages_verify(r, map, who));
+	err = restore_continues(r, pages_verify(r, map, who));
 	if (err)
 		return err;
 	if (r->opts->lazy_pages && map->has_blocks)

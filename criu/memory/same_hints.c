@@ -218,7 +218,7 @@ static bool shares_some(const VmaEntry *vma, const struct vma_flags_array *flags
 }
 
 /* Between two parts. */
-static bool goes_on(struct hinting *h)
+static bool may_continue(struct hinting *h)
 {
 	if (h->dump->between_pages)
 		h->dump->between_pages(h->dump);
@@ -238,7 +238,7 @@ static int hint_mapping(struct hinting *h, const VmaEntry *vma, size_t *next)
 	for (size_t i = *next; !err && i < all->n && all->v[i].start < vma->end; i++) {
 		uint64_t start = MAX_OF(all->v[i].start, vma->start), end = MIN_OF(all->v[i].end, vma->end), stop;
 
-		for (; !err && start + WORTH_AN_ENTRY <= end && goes_on(h); start = stop) {
+		for (; !err && start + WORTH_AN_ENTRY <= end && may_continue(h); start = stop) {
 			stop = MIN_OF(end, ROUND_DOWN(start, PAGES_AT_ONCE * PAGE_SZ) + PAGES_AT_ONCE * PAGE_SZ);
 			err = hint_part(h, start, stop);
 		}

@@ -208,7 +208,7 @@ static int not_mapped(const struct segment_piece *piece, uint64_t from, uint64_t
  * Can the page after the last one of the piece be read? In a second mapping of that one, which may be larger. 1, 0 or an
  * error.
  */
-static int goes_on(struct compel_ctl *ctl, const struct segment_piece *piece, int mem)
+static int page_follows(struct compel_ctl *ctl, const struct segment_piece *piece, int mem)
 {
 	const unsigned long page = PAGE_SZ, last = piece->start + (piece->to - piece->from) - page;
 	const unsigned long grow[6] = { last, 0, 2 * page, MREMAP_MAYMOVE };
@@ -227,7 +227,7 @@ static int goes_on(struct compel_ctl *ctl, const struct segment_piece *piece, in
 	return err ? err : value ? (int)value : ret;
 }
 
-static int infected_goes_on(const struct segment_piece *piece)
+static int infected_page_follows(const struct segment_piece *piece)
 {
 	_cleanup_close_ int mem = open_at(piece->dt->proc.dir, "mem", O_RDONLY, 0);
 	struct compel_ctl *ctl = NULL;
@@ -235,7 +235,7 @@ static int infected_goes_on(const struct segment_piece *piece)
 
 	if (ret < 0)
 		return ret;
-	ret = goes_on(ctl, piece, mem);
+	ret = page_follows(ctl, piece, mem);
 	cured = compel_cure(ctl);
 	return cured < 0 ? cured : ret;
 }
@@ -249,7 +249,7 @@ static int check_end(const struct segment_piece *pieces)
 	for (const struct segment_piece *p = pieces; p; p = p->next)
 		if (p->to > last->to)
 			last = p;
-	ret = last->huge ? 0 : infected_goes_on(last);
+	ret = last->huge ? 0 : infected_page_follows(last);
 	if (ret == -EPERM)
 		return fail(
 			ret,

@@ -204,7 +204,7 @@ int shmem_check(struct restore *r, uint32_t shmid, struct shmem_content *ret)
 	}
 	if (!err) {
 		snprintf(name, sizeof(name), "pagemap-shmem-%u.img", shmid);
-		err = restore_goes_on(r, pages_verify(r, source->map, name));
+		err = restore_continues(r, pages_verify(r, source->map, name));
 	}
 	return err == -ENOENT ? 0 : err;
 }

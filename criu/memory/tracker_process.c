@@ -29,7 +29,7 @@ static bool is_confirmed(int control)
 }
 
 /* A process has ended: what it had is gone. */
-static void let_go(const struct keeping *k, size_t i, struct pollfd *poll)
+static void drop_process(const struct keeping *k, size_t i, struct pollfd *poll)
 {
 	close(poll->fd);
 	poll->fd = -1;
@@ -54,7 +54,7 @@ static int wait_for_all(const struct keeping *k, struct pollfd *polls)
 		for (size_t i = 0; i < k->nr; i++) {
 			if (polls[i].fd < 0 || !polls[i].revents)
 				continue;
-			let_go(k, i, &polls[i]);
+			drop_process(k, i, &polls[i]);
 			left--;
 		}
 	}

@@ -271,7 +271,7 @@ static int32_t answer_to_close(struct session *s, const struct message *m)
 
 static int serve_close(struct session *s, const struct message *m)
 {
-	int err = check_counts(s, m), told;
+	int err = check_counts(s, m), sent;
 	int32_t status;
 
 	if (!err)
@@ -279,9 +279,9 @@ static int serve_close(struct session *s, const struct message *m)
 	if (!err && is_gone(s->connection))
 		return lost(s, -ENODATA, "CLOSE");
 	status = err ? err : answer_to_close(s, m);
-	told = answer_number(s, status);
-	if (err || told)
-		return err ? err : told;
+	sent = answer_number(s, status);
+	if (err || sent)
+		return err ? err : sent;
 	images_commit(s->images);
 	s->saved = true;
 	log_info("%lu pages in %lu images are saved%s", s->images->nr_pages, s->nr_images,

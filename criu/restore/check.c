@@ -105,7 +105,7 @@ static int check_kinds(struct restore *r)
 
 static int check_rights(struct restore *r)
 {
-	return restore_goes_on(r, rights_need(&r->tool.rights, RIGHT_SET_PIDS, "assign pids to the processes"));
+	return restore_continues(r, rights_need(&r->tool.rights, RIGHT_SET_PIDS, "assign pids to the processes"));
 }
 
 static void check_memory(struct restore *r)
@@ -131,7 +131,7 @@ static int check_here(struct restore *r)
 
 static int check_all(struct restore *r)
 {
-	int err = restore_goes_on(r, restore_open_root(r));
+	int err = restore_continues(r, restore_open_root(r));
 
 	if (!err)
 		err = rights_probe(&r->tool.rights);
@@ -148,7 +148,7 @@ static int check_all(struct restore *r)
 		err = restore_link(r);
 	restore_is_about(r, NULL, NULL, NULL);
 	if (!err)
-		err = restore_goes_on(r, restore_verify_images(r));
+		err = restore_continues(r, restore_verify_images(r));
 	return err ? err : check_here(r);
 }
 

@@ -372,7 +372,7 @@ static int link_task(struct restore *r, struct restore_task *rt)
 	if (!err)
 		err = find_creator(r, rt);
 	if (!err)
-		err = restore_goes_on(r, check_session_of_tool(r, rt));
+		err = restore_continues(r, check_session_of_tool(r, rt));
 	if (!err)
 		err = find_group(r, rt);
 	if (!err && rt->t.state != TASK_DEAD)
@@ -405,30 +405,30 @@ int restore_link(struct restore *r)
 	run_for_each_kind(kind)
 		if (!err && kind->link) {
 			restore_is_about(r, kind->name, NULL, NULL);
-			err = restore_goes_on(r, kind->link(r));
+			err = restore_continues(r, kind->link(r));
 		}
 	restore_for_each_task(rt, r) {
 		/* Its parent is a different one now, which waits for it in the usual way. */
 		if (!rt->t.parent)
 			rt->t.exit_signal = SIGCHLD;
 		restore_is_about(r, NULL, rt, NULL);
-		err = err ? err : restore_goes_on(r, check_session(r, rt));
+		err = err ? err : restore_continues(r, check_session(r, rt));
 	}
 	find_birth_sessions(r);
 	restore_for_each_task(rt, r) {
 		restore_is_about(r, NULL, rt, NULL);
-		err = err ? err : restore_goes_on(r, link_task(r, rt));
+		err = err ? err : restore_continues(r, link_task(r, rt));
 	}
 	restore_is_about(r, NULL, NULL, NULL);
 	if (!err && !(r->check && r->check->incomplete))
-		err = restore_goes_on(r, link_births(r));
+		err = restore_continues(r, link_births(r));
 	if (!err)
 		err = restore_link_files(r);
 	if (!err)
 		restore_link_spare_tids(r);
 	if (!err)
-		err = restore_goes_on(r, openers_link(r));
+		err = restore_continues(r, openers_link(r));
 	if (!err && !r->check)
 		err = memory_check_available(r);
-	return err || (r->check && r->check->incomplete) ? err : restore_goes_on(r, memory_link(r));
+	return err || (r->check && r->check->incomplete) ? err : restore_continues(r, memory_link(r));
 }

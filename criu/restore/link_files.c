@@ -77,9 +77,9 @@ int restore_link_files(struct restore *r)
 
 		LOG_SCOPE("file %#x (%s)", file->id, file->kind->name);
 		restore_is_about(r, NULL, file->owner, file);
-		err = restore_goes_on(r, link_owner(r, file));
+		err = restore_continues(r, link_owner(r, file));
 		if (!err && file->kind->link)
-			err = restore_goes_on(r, file->kind->link(r, file, file->state));
+			err = restore_continues(r, file->kind->link(r, file, file->state));
 		if (!err && file->maker == file)
 			file->maker = NULL;
 	}

@@ -448,7 +448,7 @@ static int load_files(struct restore *r)
 	r->plan.nr_files = records.n;
 	for (size_t i = 0; !err && i < records.n; i++) {
 		restore_is_about(r, "files.img", NULL, NULL);
-		err = restore_goes_on(r, load_file(r, (FileEntry *)records.v[i], i));
+		err = restore_continues(r, load_file(r, (FileEntry *)records.v[i], i));
 	}
 	return err;
 }
@@ -462,7 +462,7 @@ int restore_load(struct restore *r)
 	run_for_each_kind(kind)
 		if (!err && kind->load) {
 			restore_is_about(r, kind->name, NULL, NULL);
-			err = restore_goes_on(r, kind->load(r));
+			err = restore_continues(r, kind->load(r));
 		}
 	restore_is_about(r, NULL, NULL, NULL);
 	if (!err)
@@ -478,7 +478,7 @@ int restore_load(struct restore *r)
 
 		restore_is_about(r, NULL, rt, NULL);
 		if (!err && rt->t.state != TASK_DEAD)
-			err = restore_goes_on(r, load_alive(r, rt));
+			err = restore_continues(r, load_alive(r, rt));
 		if (!err)
 			err = untrusted_check_task(r, rt);
 	}

@@ -411,7 +411,7 @@ int restore_run(const struct options *opts, struct restore_result *ret)
 	err = load_and_make(r);
 	untrusted_collect_log(r);
 	paused = untrusted_pause(r);
-	limits_put_back(r->tool.own_limits);
+	limits_restore(r->tool.own_limits);
 	if (!err && !paused && !restore_needs_sibling(r))
 		finish_images(r);
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)

@@ -16,7 +16,7 @@ int restore_script(struct restore *r, const char *action, pid_t pid)
 	err = untrusted_pause(r);
 	if (err)
 		return err;
-	limits_put_back(r->tool.own_limits);
+	limits_restore(r->tool.own_limits);
 	err = notify_step(r->opts, action, pid);
 	limits_raise(r->tool.own_limits);
 	if (!err)

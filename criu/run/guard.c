@@ -95,7 +95,7 @@ static void signal_tree(struct dump *dump, int sig)
 }
 
 /* Returns the signal that the tree has got. */
-static int put_back(struct guard *g, struct dump *dump)
+static int restore_state(struct guard *g, struct dump *dump)
 {
 	bool (*asks)(int fd);
 	int sig;
@@ -158,7 +158,7 @@ static int run_guard(void *arg)
 			if (errno != EINTR)
 				return 1;
 	} while (!dumper_ends(dumper, status));
-	if (put_back(g, job->dump) == SIGKILL)
+	if (restore_state(g, job->dump) == SIGKILL)
 		await_end_of_tree(job->dump, dumper);
 	/* Without its tracer, the dumper exits. */
 	return 0;

@@ -17,7 +17,7 @@ void limits_raise(uint64_t ret_was[PARASITE_NR_RLIMITS][2])
 	}
 }
 
-void limits_put_back(const uint64_t was[PARASITE_NR_RLIMITS][2])
+void limits_restore(const uint64_t was[PARASITE_NR_RLIMITS][2])
 {
 	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++)
 		if (was[nr][0] != was[nr][1])

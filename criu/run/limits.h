@@ -12,4 +12,4 @@
 /* Raises each soft limit to the hard one; @ret_was: the old limits (soft, hard). */
 void limits_raise(uint64_t ret_was[PARASITE_NR_RLIMITS][2]);
 /* Restores the limits from limits_raise(), for programs that inherit them. */
-void limits_put_back(const uint64_t was[PARASITE_NR_RLIMITS][2]);
+void limits_restore(const uint64_t was[PARASITE_NR_RLIMITS][2]);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include "run/restore.h"
 
-int restore_goes_on(struct restore *r, int err)
+int restore_continues(struct restore *r, int err)
 {
 	if (!r->check || !err || err == -ENOMEM || err == -EINTR)
 		return err;

@@ -35,7 +35,7 @@ struct obstacles {
  * The result of a step of which others do not depend: @err, but 0 in a check, which notes that it is incomplete; a check ends only
  * for lack of memory.
  */
-int restore_goes_on(struct restore *r, int err);
+int restore_continues(struct restore *r, int err);
 /* What the next errors are about: in a check; no effect otherwise. NULL: nothing in particular. */
 void restore_is_about(struct restore *r, const char *kind, const struct restore_task *task, const struct file *file);
 /* Are paths of the tree those of this process, or below --root? Otherwise they lead somewhere only when its mounts exist. */

@@ -276,7 +276,7 @@ const struct audience *audience_of_all(const struct restore *r)
 /* ---- assuming rights ---- */
 
 /* Both are reset when rights change (a signal that we need ourselves: restore/fork.c). */
-static void put_back_lost(const struct restore *r)
+static void reset_process_flags(const struct restore *r)
 {
 	if (r->process.death_signal)
 		prctl(PR_SET_PDEATHSIG, r->process.death_signal);
@@ -329,7 +329,7 @@ void opener_leave(struct restore *r)
 	if (set_effective(own, own->caps.effective) < 0 ||
 	    (!has_our_groups(own, as) && syscall(SYS_setgroups, own->nr_groups, own->groups) < 0))
 		log_warn("restore our own rights: %m");
-	put_back_lost(r);
+	reset_process_flags(r);
 }
 
 int opener_enter(struct restore *r, const struct opener *opener)
@@ -345,7 +345,7 @@ int opener_enter(struct restore *r, const struct opener *opener)
 	r->process.dumpable = prctl(PR_GET_DUMPABLE);
 	r->process.opened_as = opener;
 	err = take_on(r->plan.openers, opener);
-	put_back_lost(r);
+	reset_process_flags(r);
 	if (!err)
 		return 0;
 	opener_leave(r);

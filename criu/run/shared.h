@@ -70,7 +70,7 @@ struct shared_birth {
 	_Atomic uint32_t lazy_turn; /* a task is sending to the daemon of lazy pages */
 	_Atomic uint32_t decoding; /* threads of tasks that decompress pages, unless their number is given */
 	_Atomic uint64_t decoding_bytes; /* their buffers, without those of the first one of each process */
-	_Atomic uint32_t direct_told; /* a task has warned that --image-io-mode direct has no effect */
+	_Atomic uint32_t direct_warned; /* a task has warned that --image-io-mode direct has no effect */
 	_Atomic uint32_t committed; /* the same as above, for helpers of the tool */
 	_Atomic pid_t root_pid; /* in the tool's pid namespace */
 };

@@ -36,7 +36,7 @@ static void report_failure(struct session *s, int err, struct report *report)
 
 static int begin(struct session *s, const CriuReq *req, struct report *report, struct page_server **ret)
 {
-	int err = client_rights_become(s->rights, false);
+	int err = client_rights_adopt(s->rights, false);
 
 	if (err)
 		return session_refuse(s, err, "assume the rights of user %u: %s", s->rights->uid, strerror(-err));

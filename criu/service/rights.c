@@ -192,7 +192,7 @@ int client_rights_resume(const struct client_rights *rights)
 	return 0;
 }
 
-int client_rights_become(const struct client_rights *rights, bool to_dump)
+int client_rights_adopt(const struct client_rights *rights, bool to_dump)
 {
 	const uint64_t kept = to_dump ? BIT(CAP_CHECKPOINT_RESTORE) : 0;
 	const struct caps caps = { .effective = kept, .permitted = kept };

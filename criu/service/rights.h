@@ -29,6 +29,6 @@ int client_rights_read(const struct client *client, struct client_rights *ret, c
 int client_rights_assume(const struct client_rights *rights);
 int client_rights_resume(const struct client_rights *rights);
 /* For good. @to_dump: with CAP_CHECKPOINT_RESTORE; otherwise without any: a program will be executed. */
-int client_rights_become(const struct client_rights *rights, bool to_dump);
+int client_rights_adopt(const struct client_rights *rights, bool to_dump);
 /* No resource of ours has a higher hard limit than the client's: our children inherit them. */
 int client_rights_limit(const struct client *client);

@@ -20,7 +20,7 @@ static int dump_request(struct session *s, const CriuReq *req, unsigned int comm
 	/* Its processes are where we are, then, as if it dumped them itself. */
 	if (!s->own_process && !s->rights->ours)
 		client_enter_cgroups(&s->client);
-	err = client_rights_become(s->rights, true);
+	err = client_rights_adopt(s->rights, true);
 	if (err)
 		return session_refuse(s, err, "assume the rights of user %u: %s", s->rights->uid, strerror(-err));
 	return session_prepare(s, command, name, req->opts);
@@ -62,7 +62,7 @@ int serve_restore(struct session *s, const CriuReq *req, struct answer *ret)
 static int become(struct session *s)
 {
 	const struct options *opts = &s->request.opts;
-	int err = client_rights_become(s->rights, false);
+	int err = client_rights_adopt(s->rights, false);
 	int out = log_fd() >= 0 ? log_fd() : STDERR_FILENO;
 
 	if (err) {

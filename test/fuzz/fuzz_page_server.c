@@ -125,7 +125,7 @@ static size_t take_images(int fd)
 }
 
 /* The answer to CLOSE is the last one. */
-static bool was_told_saved(int sock)
+static bool has_answer_saved(int sock)
 {
 	static uint8_t answers[64 << 10];
 	ssize_t n = recv(sock, answers, sizeof(answers), MSG_DONTWAIT);
@@ -179,7 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(connection.stop_fd);
 	connection_close(&connection);
 	n = take_images(dir);
-	if (ret > 0 || (!ret && !n) || (n && !was_told_saved(fds[1])))
+	if (ret > 0 || (!ret && !n) || (n && !has_answer_saved(fds[1])))
 		abort();
 	close(fds[1]);
 	return 0;

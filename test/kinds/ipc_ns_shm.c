@@ -18,9 +18,9 @@ static void next_id(const char *id)
 	write_file("/proc/sys/kernel/shm_next_id", id);
 }
 
-static int sharer(void *arg)
+static int attacher(void *arg)
 {
-	checkpoint_task("sharer", 0);
+	checkpoint_task("attacher", 0);
 	for (int i = 0; i < 3000 && strcmp(mem, "changed"); i++)
 		sleep_ms(1);
 	check(!strcmp(mem, "changed"), "it sees %.20s", mem);
@@ -92,8 +92,8 @@ int main(int argc, char **argv)
 	ds.shm_perm.uid = 12;
 	ds.shm_perm.gid = 34;
 	need(!shmctl(other, IPC_SET, &ds), "owner");
-	pids[0] = fork_task(sharer, NULL);
-	await_task("sharer");
+	pids[0] = fork_task(attacher, NULL);
+	await_task("attacher");
 	pids[1] = fork_task(in_other, ro);
 	await_task("other");
 

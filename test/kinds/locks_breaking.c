@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_sigaction = on_break, .sa_flags = SA_SIGINFO | SA_RESTART };
 	struct opener who[] = { { "down", O_RDONLY }, { "away", O_WRONLY } };
-	int down, away, read_lease, write_lease, told_one, quiet, b;
+	int down, away, read_lease, write_lease, with_signal, quiet, b;
 	pid_t kids[2];
 	sigset_t set;
 
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	away = take("away", O_RDWR, F_WRLCK, 0);
 	read_lease = take("read", O_RDONLY, F_RDLCK, SIGRTMIN + 2);
 	write_lease = take("write", O_RDONLY, F_WRLCK, 0);
-	told_one = take("signalled", O_RDWR, F_WRLCK, SIGRTMIN + 1);
+	with_signal = take("signalled", O_RDWR, F_WRLCK, SIGRTMIN + 1);
 	quiet = take("quiet", O_RDWR, F_WRLCK, SIGRTMIN + 1);
 	need(!fcntl(quiet, F_SETOWN, 0), "F_SETOWN");
 	for (int i = 0; i < 2; i++)
@@ -119,11 +119,11 @@ int main(int argc, char **argv)
 	if (b == 4)
 		try_open("signalled", O_WRONLY);
 	taken_by_waiters(down, away, kids);
-	signals(told_one, read_lease, quiet);
+	signals(with_signal, read_lease, quiet);
 	check(fcntl(read_lease, F_GETLEASE) == F_UNLCK && fcntl(write_lease, F_GETLEASE) == F_UNLCK &&
-		      fcntl(told_one, F_GETLEASE) == F_RDLCK && fcntl(quiet, F_GETLEASE) == F_WRLCK,
+		      fcntl(with_signal, F_GETLEASE) == F_RDLCK && fcntl(quiet, F_GETLEASE) == F_WRLCK,
 	      "the others become: %d %d %d %d", fcntl(read_lease, F_GETLEASE), fcntl(write_lease, F_GETLEASE),
-	      fcntl(told_one, F_GETLEASE), fcntl(quiet, F_GETLEASE));
+	      fcntl(with_signal, F_GETLEASE), fcntl(quiet, F_GETLEASE));
 	/* Their current types. */
 	check(try_open("read", O_RDONLY) == 0 && try_open("read", O_WRONLY) == EWOULDBLOCK, "a read lease");
 	check(try_open("write", O_RDONLY) == EWOULDBLOCK, "a write lease");

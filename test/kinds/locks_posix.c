@@ -53,14 +53,14 @@ static int child(void *arg)
 }
 
 /* Shares the table: the lock belongs to both, and has the pid of this one. */
-static pid_t start_table_sharer(void)
+static pid_t start_table_peer(void)
 {
 	pid_t pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 
 	if (pid)
 		return pid;
 	need(!set(fd, F_WRLCK, 500, 1), "lock of a task that shares the table");
-	task_ready("start_table_sharer");
+	task_ready("start_table_peer");
 	for (;;)
 		pause();
 }
@@ -73,8 +73,8 @@ int main(int argc, char **argv)
 
 	test_init(argc, argv);
 	fd = open("ranges", O_RDWR | O_CREAT, 0600);
-	other = start_table_sharer();
-	await_task("start_table_sharer");
+	other = start_table_peer();
+	await_task("start_table_peer");
 	await_syscall(other, SYS_pause);
 	need(!set(fd, F_WRLCK, 20, 30) && !set(fd, F_UNLCK, 30, 5), "split");
 	need(!set(fd, F_RDLCK, 100, 10) && !set(fd, F_RDLCK, 110, 10), "merge");

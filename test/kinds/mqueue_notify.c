@@ -12,7 +12,7 @@
 
 #define VALUE 0x1234567887654321
 
-static mqd_t mine, none, of_child, of_sharer, used;
+static mqd_t mine, none, of_child, of_peer, used;
 static volatile int *asked; /* in shared memory */
 
 static mqd_t make(const char *name)
@@ -50,7 +50,7 @@ static int child(void *arg)
 	mqd_t q = *(mqd_t *)arg;
 
 	ask(q, SIGEV_SIGNAL, SIGRTMIN + 3, arg);
-	checkpoint_task(arg == &of_child ? "child" : "sharer", 0);
+	checkpoint_task(arg == &of_child ? "child" : "peer", 0);
 	if (test_break() == (arg == &of_child ? 2 : 3))
 		mq_notify(q, NULL);
 	*asked += 1;
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	mine = make("/mine");
 	none = make("/none");
 	of_child = make("/child");
-	of_sharer = make("/sharer");
+	of_peer = make("/peer");
 	used = make("/used");
 	/* Closing any descriptor of the queue would end the registration. */
 	need(dup2(mine, 300) == 300 && !close(mine), "dup");
@@ -84,9 +84,9 @@ int main(int argc, char **argv)
 	pids[0] = fork_task(child, &of_child);
 	pids[1] = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 	if (!pids[1])
-		_exit(child(&of_sharer));
+		_exit(child(&of_peer));
 	await_task("child");
-	await_task("sharer");
+	await_task("peer");
 
 	brk = checkpoint_here();
 	if (brk == 1)
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 	check(!mq_send(300, "x", 1, 0) && !mq_send(none, "x", 1, 0), "send");
 	expect_signal(SIGUSR1, (void *)VALUE);
 	check(!mq_notify(300, &event) && !mq_notify(none, &event) && !mq_notify(used, &event), "request again");
-	check(!mq_send(of_child, "x", 1, 0) && !mq_send(of_sharer, "x", 1, 0), "send");
+	check(!mq_send(of_child, "x", 1, 0) && !mq_send(of_peer, "x", 1, 0), "send");
 	for (int i = 0; i < 2; i++)
 		join_task(pids[i]);
 	test_done();

@@ -386,7 +386,7 @@ static void notifications(void)
 }
 
 /* Without a callback (a config file asked for them) they are acknowledged. */
-static void notifications_for_nobody(void)
+static void notifications_without_receiver(void)
 {
 	struct fake fake;
 
@@ -649,7 +649,7 @@ int main(int argc, char **argv)
 	RUN(features);
 	RUN(features_of_an_older_header);
 	RUN(notifications);
-	RUN(notifications_for_nobody);
+	RUN(notifications_without_receiver);
 	RUN(refusals);
 	RUN(terminal_master);
 	RUN(dump_in_iterations);

@@ -77,28 +77,28 @@ static int survey_clocks(struct dump *dump, const struct proc *proc, struct ns *
 struct inside {
 	int ns, out;
 };
-struct inside_answer {
+struct clocks_answer {
 	int err;
 	struct clocks ahead;
 };
 
 /* In a process whose children are in the namespace, too. */
-static int read_inside(void *arg)
+static int report_clocks(void *arg)
 {
 	const struct inside *inside = arg;
-	struct inside_answer answer = { 0 };
+	struct clocks_answer answer = { 0 };
 
 	answer.err = setns(inside->ns, CLONE_NEWTIME) < 0 ? -errno : clocks_own_ahead(&answer.ahead);
 	return write(inside->out, &answer, sizeof(answer)) != sizeof(answer);
 }
 
 /* Only a process whose memory nobody shares can enter a time namespace. */
-static int ask_inside(int ns, struct clocks *ret_ahead)
+static int query_clocks(int ns, struct clocks *ret_ahead)
 {
 	struct helper_process helper = HELPER_NONE;
 	struct inside inside = { .ns = ns };
-	const struct helper_job job = { .run = read_inside, .arg = &inside };
-	struct inside_answer answer = { 0 };
+	const struct helper_job job = { .run = report_clocks, .arg = &inside };
+	struct clocks_answer answer = { 0 };
 	int pipe[2], err;
 	bool answered;
 
@@ -124,7 +124,7 @@ static int survey_clocks_inside(struct dump *dump, struct ns *ns)
 	const struct dump_task *member = dump_task_of(ns->member);
 	_cleanup_close_ int fd = proc_ns_open(&member->proc, PROC_NS_TIME);
 	struct clocks *ahead = dump_alloc(dump, sizeof(*ahead)), own;
-	int err = !ahead ? -ENOMEM : fd < 0 ? fd : ask_inside(fd, ahead);
+	int err = !ahead ? -ENOMEM : fd < 0 ? fd : query_clocks(fd, ahead);
 
 	if (err)
 		return fail(err, "enter the time namespace of process %d", member->t.host_pid);

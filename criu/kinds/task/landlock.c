@@ -23,7 +23,7 @@ struct landlock_dump {
 	bool is_there;
 	struct landlock_reader *reader; /* NULL: not opened yet, or: */
 	int unreadable;
-	bool told;
+	bool warned;
 };
 
 static void close_reader(void *reader)
@@ -99,14 +99,14 @@ static void check_thread(struct dump *dump, struct landlock_dump *state, struct 
 			"thread %d: may not mount, though it has CAP_SYS_ADMIN: it seems to be confined by Landlock "
 			"rules, which " ADVICE,
 			th->id.host_tid);
-	else if (err && !state->told)
+	else if (err && !state->warned)
 		log_warn("thread %d: has %s; whether it is also confined by Landlock rules, which a restore would not "
 			 "preserve, cannot be determined (BPF): %s",
 			 th->id.host_tid,
 			 th->status.no_new_privs ? "no_new_privs" :
 						   "CAP_SYS_ADMIN in its user namespace, which may not mount here",
 			 strerror(-err));
-	state->told |= err != 0;
+	state->warned |= err != 0;
 }
 
 static int landlock_survey(struct dump *dump, struct dump_task *task)

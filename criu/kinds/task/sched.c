@@ -279,7 +279,7 @@ static int sched_load_thread(struct restore *r, struct restore_task *task, struc
 				   e->sched_util_max);
 	int err = check_rt(tid, e);
 	if (!err)
-		err = restore_goes_on(r, check_rights(r, tid, e));
+		err = restore_continues(r, check_rights(r, tid, e));
 	err = err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_SCHED);
 	/* The question costs more than a few calls. */
 	if (!err && r->plan.tids.n >= WORTH_ASKING)

@@ -46,7 +46,7 @@ int layout_unmap(struct wire_task *task)
 }
 
 /* mprotect(2) and mbind(2) split the mapping of a SysV segment, which is attached as a whole: by its first part. */
-static bool goes_on(const struct wire_vma *v, const struct wire_vma *next)
+static bool is_continued(const struct wire_vma *v, const struct wire_vma *next)
 {
 	return v->shmid >= 0 && v->shmid == next->shmid && v->end == next->start &&
 	       v->pgoff + (v->end - v->start) == next->pgoff;
@@ -76,7 +76,7 @@ static long attach(const struct wire_vma *v, const struct wire_vma *end)
 	uint64_t len;
 	int flags;
 
-	while (at + 1 < end && goes_on(at, at + 1))
+	while (at + 1 < end && is_continued(at, at + 1))
 		prot |= (++at)->prot;
 	len = at->end - v->start;
 	flags = prot & PROT_WRITE ? 0 : SHM_RDONLY;
@@ -165,7 +165,7 @@ int layout_map(struct wire_task *task)
 			continue;
 		while (io < end && io->addr + io->len <= v[i].start)
 			io++;
-		if (!v[i].unplaced && !(i && goes_on(&v[i - 1], &v[i])))
+		if (!v[i].unplaced && !(i && is_continued(&v[i - 1], &v[i])))
 			got = map_one(&v[i], v + task->nr_vmas, io < end && io->addr < v[i].end);
 		if (got != (long)v[i].start)
 			return restorer_fail_at(task, got < 0 ? got : -EEXIST, "map", v[i].start);

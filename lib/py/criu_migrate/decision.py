@@ -134,7 +134,7 @@ def remove(path, runs):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def tell_again(argv, times=RETRIES):
+def report_until_accepted(argv, times=RETRIES):
     for left in reversed(range(times)):
         if subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode == 0:
             return True

@@ -156,10 +156,10 @@ class Mover:
 
     def release_referee(self):
         if self.referee:
-            self.tell_referee(b"x")
+            self.notify_referee(b"x")
             self.referee.close()
 
-    def tell_referee(self, word):
+    def notify_referee(self, word):
         try:
             self.referee.send(word)
         except OSError:
@@ -221,7 +221,7 @@ class Mover:
         if self.failed:
             self.judge.prepared = False     # the dump has been told to end
             return
-        self.tell_referee(b"p")
+        self.notify_referee(b"p")
         self.link.send(frames.PREPARED)
 
     def step(self):

@@ -14,7 +14,7 @@ import time
 from . import PROTOCOL
 from .channel import Channel
 from .common import INTERRUPTS, Failed, Interrupts, Lost, mib, reason, say
-from .decision import is_ready, tell_again
+from .decision import is_ready, report_until_accepted
 from .cpu import cpu_question
 from .criu_options import last, options_of, validates_by_size
 from .elf import build_id
@@ -217,7 +217,7 @@ class Source:
                 return
         except (OSError, ValueError):
             pass
-        if not tell_again(self.remote("--tell", self.there, "abort"), 5):
+        if not report_until_accepted(self.remote("--tell", self.there, "abort"), 5):
             say(f"if there is a copy at {self.o.host}, it waits for: criu-migrate --tell {self.there} abort")
 
     def all_restore_options(self):
@@ -233,7 +233,7 @@ class Source:
             say(f"{self.o.host}: {e}; trying again")
         except Failed as e:
             raise Failed(f"{e}, and in {self.work}" if self.keep else str(e)) from e
-        if not tell_again(self.remote("--tell", self.there, word)):
+        if not report_until_accepted(self.remote("--tell", self.there, word)):
             raise Failed(f"the copy at {self.o.host} waits for: criu-migrate --tell {self.there} {word}" +
                          (f"; its images are in {self.work}, too" if self.keep else ""))
 
@@ -251,7 +251,7 @@ class Source:
                 os.close(each.fileno())
             if its.recv(1) == b"":
                 is_ready(dump_pidfd)
-                tell_again(self.remote("--tell", self.there, "abort" if self.tree.goes_on() else "go"))
+                report_until_accepted(self.remote("--tell", self.there, "abort" if self.tree.goes_on() else "go"))
         finally:
             os._exit(0)
 

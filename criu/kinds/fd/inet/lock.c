@@ -132,19 +132,19 @@ static int close_listening(struct inet_dump *data, const char *table, const stru
 static int make_dump_table(struct dump *dump, struct inet_dump *data, const char *table, bool owned)
 {
 	_cleanup_free_ struct nft_connection *all = calloc(data->nr_streams + 1, sizeof(*all));
-	_cleanup_free_ struct nft_listen_address *doors = calloc(2 * data->nr_listeners + 1, sizeof(*doors));
-	struct nft_lock lock = { .connections = all, .listening = doors };
+	_cleanup_free_ struct nft_listen_address *listening = calloc(2 * data->nr_listeners + 1, sizeof(*listening));
+	struct nft_lock lock = { .connections = all, .listening = listening };
 	size_t n = 0;
 	int err;
 
-	if (!all || !doors)
+	if (!all || !listening)
 		return -ENOMEM;
 	for (const struct inet_held *held = data->first; held; held = held->next)
 		/* Clients that connect again have to get through a persistent table that outlives the tree. */
 		if (held->what == KEEPER_STREAM && (owned || !held->unaccepted || !inet_network_remains(data)))
 			to_connection(&held->src, &held->dst, &all[n++]);
 	lock.nr_connections = n;
-	lock.nr_listening = owned ? listen_addresses_of(dump, data, doors) : 0;
+	lock.nr_listening = owned ? listen_addresses_of(dump, data, listening) : 0;
 	err = nft_lock_make(data->lock, table, owned, &lock);
 	return !err && lock.nr_listening ? close_listening(data, table, &lock) : err;
 }

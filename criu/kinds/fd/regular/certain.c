@@ -131,7 +131,7 @@ static bool may_open(struct dump *dump, const struct subject *s, const char *nam
 }
 
 /* The files of the tree's own, and those of /proc, are not those of the dump in any case. */
-static bool is_made_anew(const struct dump *dump, const struct subject *s)
+static bool is_recreated(const struct dump *dump, const struct subject *s)
 {
 	struct statfs fs;
 	uint64_t any;
@@ -145,7 +145,7 @@ void regular_check_certain(struct dump *dump, const struct subject *s, const cha
 	char why[TRUST_WHY_MAX] = "";
 	int fd;
 
-	if (s->birth || S_ISLNK(s->st.st_mode) || !s->st.st_nlink || may_open(dump, s, name) || is_made_anew(dump, s))
+	if (s->birth || S_ISLNK(s->st.st_mode) || !s->st.st_nlink || may_open(dump, s, name) || is_recreated(dump, s))
 		return;
 	fd = trusted_path_open(NULL, path_from(&dump->roots, s->mnt_id, name), true, why);
 	if (fd >= 0)

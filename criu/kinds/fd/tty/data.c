@@ -308,7 +308,7 @@ int tty_fill_pair(int master, int slave, const struct tty_content *content, cons
 /* ---- copying a pair */
 
 /* Without the right to inject, what has been read is written to both ends. *ret_own: see tty_writable_slave(). */
-static int tty_check_put_back(int master, int slave, int *ret_own)
+static int tty_check_refill(int master, int slave, int *ret_own)
 {
 	int to = tty_may_inject() ? 0 : tty_writable_slave(master, slave, ret_own);
 
@@ -325,7 +325,7 @@ static int tty_copy_in_place(int master, int slave, struct tty_content *content)
 	int err = tty_get_termios(master, &was), back;
 
 	if (!err)
-		err = tty_check_put_back(master, slave, &own);
+		err = tty_check_refill(master, slave, &own);
 	if (err)
 		return err;
 	tty_leave_packet_mode(master, content);

@@ -252,7 +252,7 @@ int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixS
 {
 	struct queue q = { .dump = dump, .probe = probe, .entry = entry, .was = -1, .offset = -1 };
 	socklen_t len = sizeof(q.was);
-	int total = 0, err, put_back;
+	int total = 0, err, restored;
 
 	/* Never connected: recv(2) returns ENOTCONN; for a stream it returns EINVAL, and FIONREAD 0. */
 	if (entry->type == SOCK_SEQPACKET && entry->state != UNIX_ESTABLISHED)
@@ -272,9 +272,9 @@ int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixS
 	err = ensure_capacity(&q, q.is_stream ? (size_t)total : FIRST_ROOM);
 	if (!err)
 		err = save_all(&q, total);
-	put_back = q.offset >= 0 ? set_offset(&q, q.was) : 0;
-	if (!put_back && dump->guard)
+	restored = q.offset >= 0 ? set_offset(&q, q.was) : 0;
+	if (!restored && dump->guard)
 		guard_peek_offset_is_back(dump->guard);
 	free(q.capacity);
-	return err ? err : put_back;
+	return err ? err : restored;
 }

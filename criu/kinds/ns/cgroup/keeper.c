@@ -17,8 +17,8 @@
 
 struct cg_keeper {
 	struct helper_process process;
-	int tool, told; /* in the helper: a pidfd of the tool; a byte: remove them now */
-	int tell; /* in the tool */
+	int tool, order_in; /* in the helper: a pidfd of the tool; a byte: remove them now */
+	int order_out; /* in the tool */
 	size_t nr, size;
 	_Atomic bool freezes;
 	_Atomic bool created[];
@@ -53,7 +53,7 @@ static int keep(void *arg)
 {
 	const struct keeper_job *job = arg;
 	struct pollfd events[] = { { .fd = job->keeper->tool, .events = POLLIN },
-				   { .fd = job->keeper->told, .events = POLLIN } };
+				   { .fd = job->keeper->order_in, .events = POLLIN } };
 
 	while (poll(events, 2, -1) < 0)
 		if (errno != EINTR)
@@ -75,8 +75,8 @@ static int start(struct restore *r, struct cg_restore *cg, struct cg_keeper *kee
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	keeper->tell = ends[0];
-	keeper->told = ends[1];
+	keeper->order_out = ends[0];
+	keeper->order_in = ends[1];
 	keeper->tool = sys_pidfd_open(getpid(), 0);
 	err = keeper->tool < 0 ? keeper->tool : 0;
 	job.keeps = calloc(cg->own.n + 2, sizeof(*job.keeps));
@@ -84,7 +84,7 @@ static int start(struct restore *r, struct cg_restore *cg, struct cg_keeper *kee
 		err = -ENOMEM;
 	if (!err) {
 		job.keeps[job.nr_keeps++] = keeper->tool;
-		job.keeps[job.nr_keeps++] = keeper->told;
+		job.keeps[job.nr_keeps++] = keeper->order_in;
 		for (size_t i = 0; i < cg->own.n; i++)
 			if (cg->own.v[i].root >= 0)
 				job.keeps[job.nr_keeps++] = cg->own.v[i].root;
@@ -93,15 +93,15 @@ static int start(struct restore *r, struct cg_restore *cg, struct cg_keeper *kee
 	free(job.keeps);
 	if (keeper->tool >= 0)
 		close(keeper->tool);
-	close(keeper->told);
+	close(keeper->order_in);
 	if (!err) {
-		int high = move_fd_above(keeper->tell, r->service_base);
+		int high = move_fd_above(keeper->order_out, r->service_base);
 
 		err = high < 0 ? high : 0;
-		keeper->tell = high < 0 ? keeper->tell : high;
+		keeper->order_out = high < 0 ? keeper->order_out : high;
 	}
 	if (err)
-		close(keeper->tell);
+		close(keeper->order_out);
 	return err;
 }
 
@@ -158,16 +158,16 @@ void cg_keeper_remove(struct cg_keeper *keeper)
 {
 	struct pollfd end = { .fd = keeper->process.pidfd, .events = POLLIN };
 
-	if (write_full(keeper->tell, "r", 1) < 0 || poll(&end, 1, REMOVE_AT_MOST_MS) <= 0)
+	if (write_full(keeper->order_out, "r", 1) < 0 || poll(&end, 1, REMOVE_AT_MOST_MS) <= 0)
 		log_warn("the cgroups that this restore has created may not have been removed");
-	close(keeper->tell);
+	close(keeper->order_out);
 	helper_has_ended(&keeper->process);
 	munmap(keeper, keeper->size);
 }
 
 void cg_keeper_end(struct cg_keeper *keeper)
 {
-	close(keeper->tell);
+	close(keeper->order_out);
 	helper_kill(&keeper->process);
 	munmap(keeper, keeper->size);
 }

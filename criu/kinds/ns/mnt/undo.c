@@ -28,8 +28,8 @@ struct note {
 /* In memory that the tool, processes in its namespaces, and the helper share. */
 struct mount_undo {
 	struct helper_process process;
-	int told; /* in the helper. A byte, or the end of all that could still create a name: remove them */
-	int tell; /* in the tool, processes in its namespaces, and tasks until they run */
+	int order_in; /* in the helper. A byte, or the end of all that could still create a name: remove them */
+	int order_out; /* in the tool, processes in its namespaces, and tasks until they run */
 	size_t max;
 	_Atomic size_t nr;
 	struct note notes[];
@@ -67,7 +67,7 @@ static int wait_and_remove(void *arg)
 	struct mount_undo *undo = job->undo;
 	char byte;
 
-	while (read(undo->told, &byte, 1) < 0)
+	while (read(undo->order_in, &byte, 1) < 0)
 		if (errno != EINTR)
 			return 1;
 	if (atomic_load(&job->shared->birth->committed))
@@ -178,18 +178,18 @@ static int start_helper(struct restore *r, struct mount_undo *undo, struct helpe
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	undo->tell = ends[0];
-	undo->told = ends[1];
-	job->keeps[job->nr_keeps++] = undo->told;
+	undo->order_out = ends[0];
+	undo->order_in = ends[1];
+	job->keeps[job->nr_keeps++] = undo->order_in;
 	err = helper_start(&undo->process, job);
-	close(undo->told);
+	close(undo->order_in);
 	/* Tasks inherit them: their numbers are below. */
-	if (!err && (high = move_fd_above(undo->tell, r->service_base)) >= 0)
-		undo->tell = high;
+	if (!err && (high = move_fd_above(undo->order_out, r->service_base)) >= 0)
+		undo->order_out = high;
 	if (!err && (high = move_fd_above(undo->process.pidfd, r->service_base)) >= 0)
 		undo->process.pidfd = high;
 	if (err)
-		close(undo->tell);
+		close(undo->order_out);
 	return err;
 }
 
@@ -278,9 +278,9 @@ void mount_undo_end(struct restore *r, bool remove)
 		return;
 	data->undo = NULL;
 	end.fd = undo->process.pidfd;
-	if (remove && (write_full(undo->tell, "r", 1) < 0 || poll(&end, 1, REMOVE_AT_MOST_MS) <= 0))
+	if (remove && (write_full(undo->order_out, "r", 1) < 0 || poll(&end, 1, REMOVE_AT_MOST_MS) <= 0))
 		log_warn("mount points that this restore has created may not have been removed");
-	close(undo->tell);
+	close(undo->order_out);
 	if (!remove || !helper_has_ended(&undo->process))
 		helper_kill(&undo->process);
 	munmap(undo, size_of(undo->max));
