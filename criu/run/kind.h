@@ -4,6 +4,11 @@
  *
  * Functions return 0 (unless noted otherwise) or a negative errno that they have already logged, with a text that helps
  * the user. LOG_SCOPE has pid and fd already when a kind is called.
+ *
+ * Where hooks run: those of a dump, and load, link and check of a restore, in the tool and its own namespaces, unless noted
+ * otherwise. "In the task" (owner, root, session leader): in that process of the restore: a copy of the tool's memory, in the
+ * namespaces of the root of the tree (of nested ones, only those that it was created in), before that memory is replaced. "In the namespaces of the
+ * tree": in a process that shares the memory and descriptors of the tool, as in_namespaces.
  */
 #pragma once
 #include <stdbool.h>
@@ -62,7 +67,7 @@ struct fd_kind {
 	uint64_t restore_rights; /* BIT(enum right): every file needs them. For some: rights_need() in load */
 	bool in_network; /* save and save_late run in the network namespace of the socket: run/network.h */
 	bool unplaced; /* mmap(2) of it ignores the address: pie/restorer/placed.c */
-	/* ---- dump: in the tool, tree frozen */
+	/* ---- dump: in the tool (but see in_network), tree frozen */
 	bool (*claims)(const struct fd_probe *);
 	/*
 	 * Fills @entry: its sub-message is allocated by dump_alloc(); type and id are set. entry->id is the id of the
@@ -76,7 +81,7 @@ struct fd_kind {
 	 * dump->path_file_id. The first kind that has this is called.
 	 */
 	int (*save_path)(struct dump *, const struct dump_path *, uint32_t *ret_id);
-	/* ---- restore */
+	/* ---- restore: load and link in the tool, when nothing of the tree exists */
 	int (*load)(struct restore *, struct file *, void *state); /* reads and checks; no side effect */
 	int (*link)(struct restore *, struct file *, void *state); /* finds peers, sets file->maker; no side effect */
 	/*
@@ -122,7 +127,7 @@ struct task_kind {
 	int (*save_thread)(struct dump *, struct dump_task *, struct dump_thread *, CoreEntry *);
 	/* dump: the kind's own images, for a task that is not a zombie */
 	int (*save_images)(struct dump *, struct dump_task *);
-	/* restore: read and check; no side effect */
+	/* restore: in the tool, when nothing of the tree exists: read and check; no side effect */
 	int (*load)(struct restore *, struct restore_task *);
 	int (*load_thread)(struct restore *, struct restore_task *, struct restore_thread *);
 	/*
