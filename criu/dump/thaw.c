@@ -159,7 +159,10 @@ int dump_kill(struct dump *dump)
 	run_for_each_kind(kind)
 		if (kind->before_kill)
 			kind->before_kill(dump);
-	/* All of them at once first: none may notice that a part of the tree is gone, and act on it. */
+	/*
+	 * All of them at once first: none may notice that a part of the tree is gone, and act on it. By number: a process that is
+	 * traced keeps its own until its tracer has waited for it.
+	 */
 	dump_for_each_task(dt, dump)
 		if (dt->nr_threads)
 			kill(dt->t.host_pid, SIGKILL);
