@@ -154,6 +154,18 @@ static int mount_again(const struct mount_origin *origin, const struct mount *mo
 	return fd;
 }
 
+/* A copy is in the groups of its original, which may be those of the host. */
+static int leave_outer_group(const struct mount_origin *origin, const struct mount *mount)
+{
+	struct mount_attr attr = { .propagation = MS_PRIVATE };
+
+	if (!origin->mount || !origin->mount->outer_group || mount->outer_group)
+		return 0;
+	return mount_setattr(mount->fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ?
+		       fail(-errno, "mount %s: end its propagation to others", MOUNT_NAME(mount)) :
+		       0;
+}
+
 static int copy(struct restore *r, struct mount_origin *origin, struct mount *mount, bool may_attach)
 {
 	const char *path = mount_below(origin->root, mount->entry->root);
@@ -175,7 +187,10 @@ static int copy(struct restore *r, struct mount_origin *origin, struct mount *mo
 	if (fd == -EINVAL)
 		fd = copy_attached(origin, part);
 	mount->fd = keep(r, fd);
-	return mount->fd < 0 ? fail(mount->fd, "mount %s: copy a mount", MOUNT_NAME(mount)) : mount_set_idmap(mount);
+	if (mount->fd < 0)
+		return fail(mount->fd, "mount %s: copy a mount", MOUNT_NAME(mount));
+	int err = leave_outer_group(origin, mount);
+	return err ? err : mount_set_idmap(mount);
 }
 
 /* umount(2) of the root takes the uppermost of the mounts there. */

@@ -40,6 +40,14 @@ static struct group *find_group(const struct group_array *groups, uint32_t id)
 	return NULL;
 }
 
+/* What has the group, or the master, from outside gives it to the others. */
+static bool leads_better(const struct mount *mount, const struct group *g)
+{
+	if (mount->outer_group != g->leader->outer_group)
+		return mount->outer_group;
+	return strlen(mount->entry->root) < strlen(g->root);
+}
+
 static int list_groups(const struct ns_set *namespaces, struct group_array *groups)
 {
 	struct mount *mount;
@@ -66,7 +74,7 @@ static int list_groups(const struct ns_set *namespaces, struct group_array *grou
 			return fail(-EBADMSG,
 				    "mount %s: other members of its peer group %u have another file system or master",
 				    MOUNT_NAME(mount), e->shared_id);
-		if (strlen(e->root) >= strlen(g->root) && !mount->outer_group)
+		if (!leads_better(mount, g))
 			continue;
 		g->leader = mount;
 		g->root = e->root;
@@ -97,8 +105,9 @@ static int widen(const struct ns_set *namespaces, struct group *g, const struct 
 {
 	if (!g || g->fs != fs || mount_below(g->root, root))
 		return 0;
+	/* A copy would not have it from outside. */
+	g->copied = g->leader && g->leader->outer_group ? NULL : common(namespaces, fs, g->root, root);
 	g->leader = NULL;
-	g->copied = common(namespaces, fs, g->root, root);
 	if (!g->copied)
 		return fail(
 			-EOPNOTSUPP,
@@ -111,6 +120,9 @@ static int widen(const struct ns_set *namespaces, struct group *g, const struct 
 static int widen_for_mount(const struct ns_set *namespaces, const struct group_array *groups, const struct mount *mount)
 {
 	const MntEntry *e = mount->entry;
+
+	if (mount->outer_peer)
+		return 0;
 	int peer = widen(namespaces, find_group(groups, e->shared_id), mount->fs, e->root);
 	int master = peer < 0 ? peer : widen(namespaces, find_group(groups, e->master_id), mount->fs, e->root);
 
@@ -202,23 +214,31 @@ static int open_leader(struct setting *s, struct group *g)
 	return g->fd < 0 ? -errno : set_propagation(s, NULL, g->fd, MS_PRIVATE);
 }
 
+/* Only a private one can take over a group: it may be a slave of the host by now. */
+static int join_group(struct setting *s, const struct group *g, const struct mount *mount)
+{
+	int err = mount->outer_group ? set_propagation(s, mount, mount->fd, MS_PRIVATE) : 0;
+
+	return err ? err : join(g->fd, mount->fd);
+}
+
 /* One whose master is ready. */
 static int set_group(struct setting *s, struct group *g, const struct group *master)
 {
-	bool outer = g->leader && g->leader->outer_group;
+	const bool outer = g->leader && g->leader->outer_group, outer_peer = outer && g->leader->outer_peer;
 	int err = open_leader(s, g);
 	struct mount *mount;
 
-	if (!err && master)
-		err = follow(s, master->fd, g->leader, g->fd);
-	else if (!err && g->master && outer)
-		err = set_propagation(s, g->leader, g->fd, MS_SLAVE);
 	/* Peers of a mount of the host are so from the beginning. */
-	if (!err && (g->master || !outer))
+	if (!err && master && !outer_peer)
+		err = follow(s, master->fd, g->leader, g->fd);
+	else if (!err && g->master && outer && !outer_peer)
+		err = set_propagation(s, g->leader, g->fd, MS_SLAVE);
+	if (!err && !outer_peer)
 		err = set_propagation(s, g->leader, g->fd, MS_SHARED);
 	mounts_for_each_of_all(mount, s->namespaces) if (!err && mount->entry->shared_id == g->id &&
-							 mount != g->leader && !mount->outer_group) err =
-		join(g->fd, mount->fd);
+							 mount != g->leader && !mount->outer_peer) err =
+		join_group(s, g, mount);
 	g->set = !err;
 	return err ? fail(err, "peer group %u of mounts", g->id) : 0;
 }

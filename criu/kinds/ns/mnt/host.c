@@ -10,6 +10,7 @@
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
 #include "kinds/ns/mnt/content.h"
+#include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/save.h"
 #include "run/path.h"
 #include "util/log.h"
@@ -176,6 +177,37 @@ bool mount_group_on_host(struct dump *dump, int group, int *ret_err)
 		if (at->shared_id == group)
 			return true;
 	return false;
+}
+
+int mount_note_groups(struct dump *dump, struct mount *mount)
+{
+	MntEntry *entry = mount->entry;
+	bool found = entry->ext_key && !strcmp(entry->ext_key, MOUNT_AUTO_KEY);
+	int err = 0;
+
+	bool with_host = entry->shared_id && mount_group_on_host(dump, (int)entry->shared_id, &err);
+
+	if (entry->shared_id && !with_host && found)
+		entry->has_internal_sharing = entry->internal_sharing = true;
+	if (with_host && !external_sharing(dump->opts))
+		mount_blocker(
+			dump,
+			"mount %s is shared with mounts outside of the tree: make it private (mount --make-rprivate), or use --enable-external-sharing now and at restore",
+			entry->mountpoint);
+	mount->outer_peer = with_host && found;
+	mount->outer_group =
+		mount->outer_peer || (entry->master_id && !mounts_have_group(&dump->namespaces, entry->master_id));
+	return err;
+}
+
+void mount_check_master(struct dump *dump, const struct mount *mount)
+{
+	if (!mount->outer_group || mount->outer_peer || mount_is_external(mount) || mount_follows_origin(mount))
+		return;
+	mount_blocker(
+		dump,
+		"mount %s receives mounts (slave) from a mount outside of the tree: make it private (mount --make-private), or external (--external 'mnt[%s]:KEY')",
+		MOUNT_NAME(mount), MOUNT_NAME(mount));
 }
 
 /* In the tool's mount namespace; what cannot be opened now is for the restore to say. */

@@ -151,7 +151,7 @@ static int check_made(struct restore *r, const struct ns *ns, struct mount *moun
 }
 
 /* What it is shared with, or a slave of, is outside of the tree. */
-static int check_group(struct restore *r, struct mount *mount)
+static void note_group(const struct restore *r, struct mount *mount)
 {
 	const MntEntry *e = mount->entry;
 	bool is_slave = e->master_id && !mounts_have_group(&r->plan.namespaces, e->master_id);
@@ -159,7 +159,15 @@ static int check_group(struct restore *r, struct mount *mount)
 		       !(e->has_internal_sharing && e->internal_sharing);
 
 	mount->outer_group = is_slave || is_peer;
-	if (is_slave && !mount->source)
+	mount->outer_peer = is_peer;
+}
+
+/* Once that is known of all: a copy of one that has it from outside has it from there. */
+static int check_master(const struct mount *mount)
+{
+	const MntEntry *e = mount->entry;
+
+	if (mount->outer_group && !mount->outer_peer && !mount->source && !mount_follows_origin(mount))
 		return fail(-EBADMSG, "mount %s: its master, group %u, is not in the images", e->mountpoint,
 			    e->master_id);
 	return 0;
@@ -182,9 +190,9 @@ static void count_covering(struct mount *mount)
 		below->covered += is_copy_of_host(below);
 }
 
-static int check_one(struct restore *r, struct mount *mount)
+static int check_one(struct mount *mount)
 {
-	int err = check_group(r, mount);
+	int err = check_master(mount);
 
 	mount->deferred |= mount->parent && mount->parent->deferred;
 	mount->of_nested |= mount->parent && mount->parent->of_nested;
@@ -236,7 +244,8 @@ int mounts_check(struct restore *r)
 		r->plan.all_born_first |= mount->of_nested;
 	}
 	mounts_for_each_of_all(mount, all) if (!err) err = mount_note_process(r, mount);
-	mounts_for_each_of_all(mount, all) if (!err) err = check_one(r, mount);
+	mounts_for_each_of_all(mount, all) if (!err) note_group(r, mount);
+	mounts_for_each_of_all(mount, all) if (!err) err = check_one(mount);
 	mounts_for_each_of_all(mount, all) if (!err && mount_is_removed(mount) && mount->fs->whole)
 		mount->fs->spare_inodes += mount_removed_inodes(mount);
 	return err ? err : mounts_check_groups(all);

@@ -59,7 +59,8 @@ struct mount {
 	bool binds_nested; /* restore: it is the file of a nested pid namespace: fs_nsfs.c */
 	unsigned covered; /* restore: by so many mounts of the host in the same place */
 	bool left_out; /* restore: hides.h */
-	bool outer_group; /* restore: its group, or master, is that of the mount of the host that it is copied from */
+	bool outer_group; /* its group, or master, is that of the mount of the host that it is copied from, or a copy of it is */
+	bool outer_peer; /* ... its group */
 };
 
 /* Of one mount namespace: ns->data; NULL: of the tool's own */
@@ -109,6 +110,8 @@ struct mount *mounts_next(const struct mounts *m, struct mount *after);
 struct mount *mounts_next_of_all(const struct ns_set *namespaces, struct mount *after);
 #define mounts_for_each_of_all(mount, namespaces) \
 	for ((mount) = NULL; ((mount) = mounts_next_of_all(namespaces, mount));)
+/* A copy of a mount from outside, with the same master: a restored copy has that, too, if its original has. */
+bool mount_follows_origin(const struct mount *mount);
 /*
  * apart.c: external mounts of parts of a file system that the tree has as a whole, too, are file systems of their own: an engine
  * passes /dev/null on /proc/keys, which it took from the container's /dev, as external. Called when what is external is known.

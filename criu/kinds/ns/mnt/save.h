@@ -27,6 +27,9 @@ const char *mount_on_host(struct dump *dump, const struct mount_info *info, bool
 bool mount_is_host_root(struct dump *dump, const struct mount_info *root, int *ret_err);
 /* Has a mount of the tool's namespace this peer group? */
 bool mount_group_on_host(struct dump *dump, int group, int *ret_err);
+/* Notes what it has in common with the host; then, of all known: can a restore give it its master? */
+int mount_note_groups(struct dump *dump, struct mount *mount);
+void mount_check_master(struct dump *dump, const struct mount *mount);
 /* Warns of namespaces of the tree that are bound to files there (ip netns): they outlive the tree. */
 int mount_check_bound(struct dump *dump);
 /* The mounts of the tool are read when they are first needed. */

@@ -42,7 +42,7 @@ static int check_group(int at, const struct mount *mount)
 	if (err)
 		return fail(err, "mount %s: find the mount of %s", MOUNT_NAME(mount), mount->source);
 	info = mountinfo_find(&all, (int)sx.stx_mnt_id);
-	if (info && (info->shared_id || info->master_id))
+	if (info && (info->shared_id || (info->master_id && !mount->outer_peer)))
 		return 0;
 	return fail(
 		-EINVAL,
@@ -72,7 +72,7 @@ static int copy_source(struct restore *r, const struct mount *mount)
 		return fail(-errno, "mount %s: copy %s", MOUNT_NAME(mount), mount->source);
 	if (mount->outer_group) {
 		err = check_group(at, mount);
-		if (err || !mount->entry->master_id)
+		if (err || mount->outer_peer)
 			return err ? err : steal_fd(&fd);
 		/* At once: no root can be made of a mount that is shared (pivot_root(2)). */
 		attr.propagation = MS_SLAVE;

@@ -355,30 +355,6 @@ static int check_content(struct dump *dump, struct mounts *m)
 	return err;
 }
 
-/* ---- propagation ---- */
-
-static int check_groups(struct dump *dump, const struct mount *mount)
-{
-	const MntEntry *entry = mount->entry;
-	int err = 0;
-
-	bool with_host = entry->shared_id && mount_group_on_host(dump, (int)entry->shared_id, &err);
-
-	if (entry->shared_id && !with_host && entry->ext_key && !strcmp(entry->ext_key, MOUNT_AUTO_KEY))
-		mount->entry->has_internal_sharing = mount->entry->internal_sharing = true;
-	if (with_host && !external_sharing(dump->opts))
-		mount_blocker(
-			dump,
-			"mount %s is shared with mounts outside of the tree: make it private (mount --make-rprivate), or use --enable-external-sharing now and at restore",
-			entry->mountpoint);
-	if (entry->master_id && !mount_is_external(mount) && !mounts_have_group(&dump->namespaces, entry->master_id))
-		mount_blocker(
-			dump,
-			"mount %s receives mounts (slave) from a mount outside of the tree: make it private (mount --make-private), or external (--external 'mnt[%s]:KEY')",
-			entry->mountpoint, entry->mountpoint);
-	return err;
-}
-
 static int survey_one(struct dump *dump, struct ns *ns)
 {
 	struct mounts *m = dump_alloc(dump, sizeof(*m));
@@ -425,13 +401,10 @@ static int check_mounts(struct dump *dump)
 	ns_for_each(ns, &dump->namespaces, NS_MNT)
 		if (!err && ns->data)
 			err = check_content(dump, ns->data);
-	mounts_for_each_of_all(mount, &dump->namespaces)
-	{
-		if (!err && !mount->fs->origins)
-			err = check_whole(dump, mount);
-		if (!err)
-			err = check_groups(dump, mount);
-	}
+	mounts_for_each_of_all(mount, &dump->namespaces) if (!err && !mount->fs->origins) err =
+		check_whole(dump, mount);
+	mounts_for_each_of_all(mount, &dump->namespaces) if (!err) err = mount_note_groups(dump, mount);
+	mounts_for_each_of_all(mount, &dump->namespaces) if (!err) mount_check_master(dump, mount);
 	return err;
 }
 

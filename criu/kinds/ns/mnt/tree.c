@@ -89,6 +89,14 @@ struct mount_origin *mount_origin_for(const struct mount *mount)
 	return NULL;
 }
 
+bool mount_follows_origin(const struct mount *mount)
+{
+	const struct mount_origin *origin = mount_is_external(mount) ? NULL : mount_origin_for(mount);
+
+	return origin && origin->mount && origin->mount->entry->master_id == mount->entry->master_id &&
+	       !origin->mount->outer_peer && !mount_is_of_device(origin->mount);
+}
+
 /* ---- the tree ---- */
 
 static int compare_ids(const void *a, const void *b)
