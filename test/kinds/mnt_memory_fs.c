@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Other file systems in memory, in a mount namespace: ramfs with files and a mapping; hugetlbfs with limits, a file with a
- * hole and a mapping of it; an empty bpf; fusectl, pstore, binfmt_misc of the host.
+ * hole and a mapping of it; an empty bpf; fusectl, pstore, binfmt_misc, debugfs,
+ * tracefs, securityfs, devtmpfs of the host.
  * test: breaks=3 flavours=container ignore=fd/[0-9]+/ino|maps
  */
 #include "checkpoint.h"
@@ -84,8 +85,9 @@ static void check_huge(const char *map)
 
 int main(int argc, char **argv)
 {
-	static const char *const single[] = { "fusectl", "pstore", "binfmt_misc" };
-	bool has[3], has_bpf, has_null;
+	static const char *const single[] = { "fusectl", "pstore",     "binfmt_misc", "debugfs",
+					      "tracefs", "securityfs", "devtmpfs" };
+	bool has[7], has_bpf, has_null;
 	char *map, *huge;
 	struct stat st = { 0 };
 
@@ -100,7 +102,7 @@ int main(int argc, char **argv)
 	need(has_null || errno == EPERM, "mknod (errno %d)", errno);
 	huge = make_huge();
 	has_bpf = mount_one("bpf", "mode=0711");
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 7; i++)
 		has[i] = mount_one(single[i], NULL);
 
 	switch (checkpoint_here()) {
@@ -126,7 +128,7 @@ int main(int argc, char **argv)
 		check_huge(huge);
 	check(!has_bpf || (is_type("bpf", "bpf") && !stat("bpf", &st) && (st.st_mode & 0777) == 0711), "bpf: %o",
 	      st.st_mode);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 7; i++)
 		check(!has[i] || is_type(single[i], single[i]), "%s", single[i]);
 	test_done();
 }

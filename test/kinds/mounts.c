@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mounts of a container: file systems of all kinds that a restore creates, binds of directories and files, overmounts, flags
- * of mounts and of file systems, peer groups, masters, unbindable ones, names with special characters; and files that are open
- * on them. What /proc/self/mountinfo shows is compared but for the numbers, and propagation is tried.
+ * Mounts of a container: file systems of all kinds that a restore creates, binds of directories and files, overmounts, mounts
+ * beneath others, flags of mounts and of file systems, peer groups, masters, unbindable ones, names with special characters; and
+ * files that are open on them. What /proc/self/mountinfo shows is compared but for the numbers, and propagation is tried.
  * test: flavours=container breaks=5 ignore=.
  */
 #include "checkpoint.h"
@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 
 #define MAX 128
+#ifndef MOVE_MOUNT_BENEATH
+#define MOVE_MOUNT_BENEATH 0x00000200
+#endif
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
@@ -169,6 +172,32 @@ static void binds(void)
 	do_mount("cover", test_path("a"), "tmpfs", 0, NULL);
 }
 
+static bool is_beneath;
+
+/* Linux 6.5. The parent has a larger number than its child. */
+static void beneath(void)
+{
+	int fd;
+
+	do_mount("top", dir("beneath"), "tmpfs", MS_NOSUID, "size=200k");
+	write_file(test_path("beneath/of_top"), "");
+	do_mount("low", dir("low"), "tmpfs", MS_NODEV, "size=100k");
+	write_file(test_path("low/of_low"), "");
+	fd = open_tree(AT_FDCWD, test_path("low"), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	need(fd >= 0 && !umount2(test_path("low"), MNT_DETACH), "clone (errno %d)", errno);
+	is_beneath = !move_mount(fd, "", AT_FDCWD, test_path("beneath"), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+	need(is_beneath || errno == EINVAL, "mount beneath (errno %d)", errno);
+	close(fd);
+}
+
+static void check_beneath(void)
+{
+	check(!access(test_path("beneath/of_top"), F_OK), "the upper one of two");
+	umount2(test_path("beneath"), 0);
+	if (is_beneath)
+		check(!access(test_path("beneath/of_low"), F_OK), "the one beneath");
+}
+
 static void groups(void)
 {
 	char *one = strdup(dir("one")), *two = strdup(dir("two")), *three = strdup(dir("three"));
@@ -241,6 +270,7 @@ int main(int argc, char **argv)
 	test_init(argc, argv);
 	file_systems();
 	binds();
+	beneath();
 	groups();
 	file = open(test_path("target"), O_RDONLY);
 	null = open(test_path("proc/timer_list"), O_RDWR);
@@ -253,6 +283,7 @@ int main(int argc, char **argv)
 	check(write(null, "x", 1) == 1, "open device");
 	check(open(test_path("target"), O_WRONLY) < 0 && errno == EROFS, "read-only file");
 	check(open(test_path("read only/x"), O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS, "read-only tmpfs");
+	check_beneath();
 	try_groups();
 	test_done();
 }
