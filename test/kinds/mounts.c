@@ -153,6 +153,11 @@ static void file_systems(void)
 	do_mount("pts", dir("pts"), "devpts", MS_NOEXEC, "newinstance,mode=600,ptmxmode=640,gid=7");
 	do_mount("queue", dir("mqueue"), "mqueue", MS_STRICTATIME, NULL);
 	do_mount("links", dir("links"), "tmpfs", MS_NOSYMFOLLOW | MS_SYNCHRONOUS | MS_DIRSYNC, NULL);
+	/* Where the kernel has it. */
+	if (!mount("formats", dir("a format"), "binfmt_misc", MS_NOSUID | MS_NOEXEC, NULL)) {
+		do_mount("formats", dir("formats"), "binfmt_misc", 0, NULL);
+		do_mount("formats", dir("the formats"), "binfmt_misc", MS_NODEV, NULL);
+	}
 	do_mount("over", dir("line\nbreak"), "tmpfs", MS_NODIRATIME, NULL);
 }
 

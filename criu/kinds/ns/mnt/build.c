@@ -241,8 +241,10 @@ static int set_flags(const struct mount *mount)
 	struct mount_attr attr = { .attr_set = mount_attributes(mount->entry->flags),
 				   .attr_clr = MOUNT_ALL_ATTRIBUTES };
 
-	/* Nothing but the default, with which a file system is created (create.c). */
-	if (!attr.attr_set && mount->fs->type && mount->fs->type->fill)
+	const struct fs_type *type = mount->fs->type;
+
+	/* Nothing but the default, with which a file system is created, and copied, unless the kernel has only one (create.c). */
+	if (!attr.attr_set && type && type->fill && !type->single)
 		return 0;
 	return mount_setattr(mount->fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ?
 		       fail(-errno, "mount %s: set its flags", MOUNT_NAME(mount)) :
