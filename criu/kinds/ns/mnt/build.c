@@ -46,19 +46,34 @@ static int change_root(struct restore *r, const struct mounts *m)
 	return umount2("/", MNT_DETACH) < 0 ? fail(-errno, "unmount the former root") : 0;
 }
 
+/* The server of a FUSE file system is not asked; to others than its user even that is denied, and it is taken for a directory. */
+static int type_of(int fd, mode_t *ret)
+{
+	struct statx sx;
+
+	if (!statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx))
+		*ret = sx.stx_mode;
+	else if (errno == EACCES)
+		*ret = S_IFDIR;
+	else
+		return -errno;
+	return 0;
+}
+
 static int open_point(struct restore *r, const struct mount *mount)
 {
 	const char *path = mount_below(MOUNT_NAME(mount->parent), MOUNT_NAME(mount));
 	const struct fs_type *type = mount->fs->type;
-	struct stat st = { .st_mode = type && type->is_file ? S_IFREG : S_IFDIR };
+	mode_t mode = type && type->is_file ? S_IFREG : S_IFDIR;
 	int fd;
 
 	/* Only an origin that is not there yet is a directory for certain. */
-	if (mount->fd >= 0 && fstat(mount->fd, &st) < 0)
-		return fail(-errno, "mount %s: stat", MOUNT_NAME(mount));
+	int err = mount->fd >= 0 ? type_of(mount->fd, &mode) : 0;
+	if (err)
+		return fail(err, "mount %s: stat", MOUNT_NAME(mount));
 	if (!*path)
 		return dup_fd_above(mount->parent->fd, r->service_base);
-	fd = mount_point_open(r, mount->parent, path, S_ISDIR(st.st_mode));
+	fd = mount_point_open(r, mount->parent, path, S_ISDIR(mode));
 	return fd < 0 ? fail(fd, "mount %s: open, or create, its mount point in %s", MOUNT_NAME(mount),
 			     MOUNT_NAME(mount->parent)) :
 			fd;
