@@ -36,25 +36,43 @@ static bool is_named(const struct nlattr *expression, const char *name)
 
 /* ---- expressions ---- */
 
+/* What the kernel reports of an expression and refuses to be told. */
+typedef bool (*is_refused)(const struct nlattr *data, const struct nlattr *attr);
+
 /* Updates of sets (`add @set { ... }`) are reported with a timeout of 0, which the kernel refuses for sets without timeouts. */
-static bool is_no_timeout(const struct nlattr *attr)
+static bool is_no_timeout(const struct nlattr *data, const struct nlattr *attr)
 {
 	static const uint64_t zero;
 
+	(void)data;
 	return nla_type(attr) == NFTA_DYNSET_TIMEOUT && nla_len(attr) == sizeof(zero) &&
 	       !memcmp(nla_data(attr), &zero, sizeof(zero));
 }
 
-static void add_update(struct nft_batch *b, const struct nlattr *expression)
+/*
+ * Options of TCP that are changed (`tcp option maxseg size set`) are reported with flags, those that are overwritten
+ * (`reset tcp option`) also with an offset and a length. Only what reads options takes them.
+ */
+static bool is_of_reading(const struct nlattr *data, const struct nlattr *attr)
+{
+	bool writes = netlink_nested(data, NFTA_EXTHDR_SREG), reads = netlink_nested(data, NFTA_EXTHDR_DREG);
+	int type = nla_type(attr);
+
+	if (reads)
+		return false;
+	return type == NFTA_EXTHDR_FLAGS || (!writes && (type == NFTA_EXTHDR_OFFSET || type == NFTA_EXTHDR_LEN));
+}
+
+static void add_without(struct nft_batch *b, const struct nlattr *expression, const char *name, is_refused refused)
 {
 	struct nlattr *nest = nft_nest(b, NFTA_LIST_ELEM), *inner;
 	const struct nlattr *attr, *data = netlink_nested(expression, NFTA_EXPR_DATA);
 	int left;
 
-	nft_attr_str(b, NFTA_EXPR_NAME, "dynset");
+	nft_attr_str(b, NFTA_EXPR_NAME, name);
 	inner = nft_nest(b, NFTA_EXPR_DATA);
 	if (data)
-		nla_for_each_nested(attr, data, left) if (!is_no_timeout(attr))
+		nla_for_each_nested(attr, data, left) if (!refused(data, attr))
 			nft_attr(b, attr->nla_type, nla_data(attr), (size_t)nla_len(attr));
 	nft_nest_end(b, inner);
 	nft_nest_end(b, nest);
@@ -69,7 +87,9 @@ void nft_add_expressions(struct nft_batch *b, const struct nlattr *expressions)
 	nla_for_each_nested(expression, expressions, left)
 	{
 		if (is_named(expression, "dynset"))
-			add_update(b, expression);
+			add_without(b, expression, "dynset", is_no_timeout);
+		else if (is_named(expression, "exthdr"))
+			add_without(b, expression, "exthdr", is_of_reading);
 		else
 			nft_attr(b, expression->nla_type, nla_data(expression), (size_t)nla_len(expression));
 	}

@@ -119,6 +119,22 @@ static void sets(void)
 		LIST);
 }
 
+/* What changes options of TCP is reported with more than the kernel accepts. */
+static void options_of_tcp(void)
+{
+	same_after(
+		NFT("table inet t {\n"
+		    " chain c { type filter hook forward priority -150;\n"
+		    "  tcp flags syn tcp option maxseg size > 1200 tcp option maxseg size set rt mtu\n"
+		    "  tcp option maxseg size set 1300\n  tcp option sack-perm exists accept\n  exthdr frag exists drop\n }\n"
+		    "}"),
+		LIST);
+	if (system("unshare -n nft 'add table ip t; add chain ip t c; add rule ip t c reset tcp option sack-perm' 2>/dev/null"))
+		return; /* Linux 5.18 */
+	same_after(NFT("table ip t {\n chain c { type filter hook input priority 0; reset tcp option sack-perm\n }\n}"),
+		   LIST);
+}
+
 /* The rest of a timeout goes on: it is left out of the comparison. */
 static void timeouts(void)
 {
@@ -245,6 +261,7 @@ int main(void)
 	RUN(nothing);
 	RUN(chains);
 	RUN(sets);
+	RUN(options_of_tcp);
 	RUN(timeouts);
 	RUN(objects);
 	RUN(anonymous_chains);
