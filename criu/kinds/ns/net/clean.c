@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Messages in which the kernel lists objects, made such that they can be compared, and sent back. */
+#include <linux/neighbour.h>
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -26,7 +27,11 @@ static void clear_state_of_hops(struct nlattr *hops)
 }
 
 /* Answers have them, requests must not. */
-enum { NHA_OP_FLAGS_ = 14, NHA_GROUP_STATS_ = 15, NHA_HW_STATS_USED_ = 17 };
+enum { NHA_RES_GROUP_ = 12, NHA_OP_FLAGS_ = 14, NHA_GROUP_STATS_ = 15, NHA_HW_STATS_USED_ = 17 };
+enum { UNBALANCED_TIME = 4 };
+
+/* As in linux/neighbour.h since Linux 5.16 */
+enum { NDA_FLAGS_EXT_ = 15, NTF_EXT_MANAGED_ = 1 };
 
 static void remove_attribute(struct nlmsghdr *message, int header, int type)
 {
@@ -91,15 +96,54 @@ static void clean_route(struct nlmsghdr *message)
 	set_lifetime(message);
 }
 
+/* For how long a resilient group has been unbalanced; requests must not have it. It is the last one of its group. */
+static void remove_unbalanced_time(struct nlmsghdr *message, struct nlattr *group)
+{
+	const struct nlattr *time = nla_find(nla_data(group), nla_len(group), UNBALANCED_TIME);
+	char *end = (char *)group + NLA_ALIGN(group->nla_len), *message_end = (char *)message + message->nlmsg_len;
+	char *to = (char *)time;
+
+	if (!time || (char *)time + NLA_ALIGN(time->nla_len) != end || end > message_end)
+		return;
+	group->nla_len = (uint16_t)(to - (char *)group);
+	memmove(to, end, (size_t)(message_end - end));
+	message->nlmsg_len -= (uint32_t)(end - to);
+}
+
 static void clean_nexthop(struct nlmsghdr *message)
 {
 	struct nhmsg *nhm = nlmsg_data(message);
+	struct nlattr *attr = nlmsg_find_attr(message, sizeof(*nhm), NHA_ENCAP);
 
+	/* The kernel lists it without the flag, and demands the flag. */
+	if (attr)
+		attr->nla_type |= NLA_F_NESTED;
+	attr = nlmsg_find_attr(message, sizeof(*nhm), NHA_RES_GROUP_);
+	if (attr)
+		remove_unbalanced_time(message, attr);
 	nhm->nh_flags &= ~NEXTHOP_STATE;
 	nhm->nh_scope = 0;
 	remove_attribute(message, sizeof(*nhm), NHA_OP_FLAGS_);
 	remove_attribute(message, sizeof(*nhm), NHA_GROUP_STATS_);
 	remove_attribute(message, sizeof(*nhm), NHA_HW_STATS_USED_);
+}
+
+bool net_neighbour_is_managed(struct nlmsghdr *message)
+{
+	const struct nlattr *flags = nlmsg_find_attr(message, sizeof(struct ndmsg), NDA_FLAGS_EXT_);
+
+	return flags && nla_len(flags) == sizeof(uint32_t) && (nla_get_u32(flags) & NTF_EXT_MANAGED_);
+}
+
+/* The kernel looks for a managed neighbour all the time: what it had found by then may be outdated. */
+static void clean_neighbour(struct nlmsghdr *message)
+{
+	struct ndmsg *ndm = nlmsg_data(message);
+
+	if (!net_neighbour_is_managed(message))
+		return;
+	ndm->ndm_state = NUD_NONE;
+	remove_attribute(message, sizeof(*ndm), NDA_LLADDR);
 }
 
 void net_message_clean(struct nlmsghdr *message)
@@ -108,6 +152,8 @@ void net_message_clean(struct nlmsghdr *message)
 		clean_route(message);
 	else if (message->nlmsg_type == RTM_NEWNEXTHOP)
 		clean_nexthop(message);
+	else if (message->nlmsg_type == RTM_NEWNEIGH)
+		clean_neighbour(message);
 }
 
 bool net_message_is_same(const struct nlmsghdr *a, const struct nlmsghdr *b)

@@ -156,6 +156,8 @@ int net_lists_fill(const struct net_state *state);
 const char *net_list_name(enum net_list list);
 /* clean.c: removes what is state, and not configuration. */
 void net_message_clean(struct nlmsghdr *message);
+/* A neighbour that the kernel looks for without being used (`ip neigh add ... managed`). */
+bool net_neighbour_is_managed(struct nlmsghdr *message);
 /* Of cleaned ones, whatever their remaining lifetimes are. */
 bool net_message_is_same(const struct nlmsghdr *a, const struct nlmsghdr *b);
 

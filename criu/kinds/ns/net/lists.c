@@ -113,14 +113,23 @@ static int keep_nexthop(struct nlmsghdr *message, void *arg)
 	return route_keep(&((struct saving *)arg)->lists[NET_NEXTHOPS], message);
 }
 
+/* Whether programs have asked for it. */
+static bool is_configured(struct nlmsghdr *message)
+{
+	const struct ndmsg *ndm = nlmsg_data(message);
+
+	return (ndm->ndm_state & NUD_PERMANENT) || (ndm->ndm_flags & (NTF_PROXY | NTF_EXT_LEARNED)) ||
+	       net_neighbour_is_managed(message);
+}
+
 /* The others are found again when they are needed. */
 static int keep_neighbour(struct nlmsghdr *message, void *arg)
 {
 	const struct ndmsg *ndm = nlmsg_data(message);
 
-	if (!(ndm->ndm_state & NUD_PERMANENT) && !(ndm->ndm_flags & NTF_PROXY))
-		return 0;
 	if (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6)
+		return 0;
+	if (!is_configured(message))
 		return 0;
 	return route_keep(&((struct saving *)arg)->lists[NET_NEIGHBOURS], message);
 }
