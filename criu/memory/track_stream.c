@@ -29,9 +29,10 @@ int track_refer_stream(struct dump *dump)
 	if (err)
 		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent));
 	if (!t->parent_was_streamed)
-		return fail(-ENOENT,
-			    "--prev-images-dir %s: these images were not sent with --stream -, so the receiver of the stream does not have them",
-			    path);
+		return fail(
+			-ENOENT,
+			"--prev-images-dir %s: these images were not sent with --stream -, so the receiver of the stream does not have them",
+			path);
 	image_stream_refer(dump->dir, t->parent_run_id);
 	return 0;
 }

@@ -59,7 +59,7 @@ static inline void detached_shows(int fd, const char *name, const char *text, co
 }
 
 /* A file with "hello", at the third character. */
-static inline void detached_file_goes_on(int file)
+static inline void detached_file_continues(int file)
 {
 	char buf[16] = "";
 

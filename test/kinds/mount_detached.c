@@ -20,7 +20,7 @@ static void look(void)
 		      mount_of(keeper) == mount_of(same) && mount_of(keeper) != mount_of(keeper2) &&
 		      mount_of(other) == mount_of(keeper2),
 	      "mounts");
-	detached_file_goes_on(file);
+	detached_file_continues(file);
 	check(has_text_at(keeper, "below/file", "hello") && has_text_at(dir, "file", "hello") &&
 		      has_text_at(keeper2, "two", "2"),
 	      "content");

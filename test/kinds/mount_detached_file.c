@@ -27,7 +27,7 @@ static void look(void)
 	check(mount_of(keeper) == mount_of(file) && mount_of(keeper) == mount_of(same) &&
 		      mount_of(keeper) != mount_of(keeper2) && mount_of(keeper2) == mount_of(file2),
 	      "mounts");
-	detached_file_goes_on(file);
+	detached_file_continues(file);
 	check(lseek(file2, 0, SEEK_CUR) == 1 && mapped[0] == '2' && pwrite(file2, "2", 1, 0) == 1, "the other one");
 	check(open_again(keeper, O_RDWR) < 0 && errno == EROFS, "writable");
 	check(fcntl(keeper, F_GETFL) == O_PATH, "not O_PATH");

@@ -94,7 +94,7 @@ static void look(void)
 		      mount_of(keeper) == mount_of(same) && mount_of(keeper) != mount_of(ram) &&
 		      mount_of(AT_FDCWD) == mount_of(keeper),
 	      "mounts");
-	detached_file_goes_on(file);
+	detached_file_continues(file);
 	check(has_text_at(keeper, "link", "hello") && has_text("file", "hello"), "content");
 	check(openat(ram, "new", O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS, "writable");
 	check(fcntl(keeper, F_GETFL) == O_PATH && fcntl(ram, F_GETFL) == O_PATH, "not O_PATH");

@@ -55,7 +55,7 @@ static void look(void)
 		      has_text_at(dir, "three", "3") && has_text_at(keeper, "tmp/two/below/file", "hello") &&
 		      has_text("file", "hello"),
 	      "content");
-	detached_file_goes_on(file);
+	detached_file_continues(file);
 	check(mount_at(keeper, "tmp") == mount_of(dir) && mount_of(dir) != mount_of(keeper), "the mount in it");
 	check(mount_at(keeper, "tmp/two") == mount_of(file) && mount_of(file) != mount_of(dir) &&
 		      mount_of(AT_FDCWD) == mount_of(file) && mount_at(keeper, "tmp/file") != mount_of(dir),
