@@ -18,6 +18,7 @@
 #include "kernel/maps.h"
 #include "util/log.h"
 
+#define MAPPINGS_MAX 512 /* of one process: they are kept for all */
 #define DONORS ARRAY_SIZE(((struct dump *)0)->donors)
 
 _Static_assert(sizeof(struct kernel_sigaction) == sizeof(struct parasite_sigaction), "the same fields");
@@ -259,7 +260,7 @@ void dump_note_donor(struct dump *dump, struct dump_task *dt)
 		return;
 	}
 	if (!is_settled(dump, dt) || memory_has_policies(dt) ||
-	    kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) || !has_known_mappings(dt, true))
+	    kernel_task_read_mappings(dump->kernel_tasks, dt->kernel, MAPPINGS_MAX) || !has_known_mappings(dt, true))
 		return;
 	memmove(dump->donors + 1, dump->donors, (DONORS - 1) * sizeof(dump->donors[0]));
 	dump->donors[0] = dt;
@@ -298,7 +299,7 @@ static int copy_mappings(struct dump_task *dt, const struct dump_task *donor)
 /* -EAGAIN: some have a policy of their own, or this is not known. */
 static int find_mappings(struct dump *dump, struct dump_task *dt, const struct dump_task *donor)
 {
-	int err = kernel_task_read_mappings(dump->kernel_tasks, dt->kernel);
+	int err = kernel_task_read_mappings(dump->kernel_tasks, dt->kernel, MAPPINGS_MAX);
 
 	if (err)
 		return -EAGAIN;

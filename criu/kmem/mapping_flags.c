@@ -164,7 +164,7 @@ static int read_task(struct mapping_flags_reader *r, const struct proc *p, struc
 {
 	int err = kernel_tasks_read(r->tasks, &p->dir, ret, 1);
 
-	return err ? err : kernel_task_read_mappings(r->tasks, ret);
+	return err ? err : kernel_task_read_mappings(r->tasks, ret, SIZE_MAX);
 }
 
 static int learn_from_self(struct mapping_flags_reader *r)

@@ -71,6 +71,7 @@ bool kernel_tasks_has_fpu_perm(const struct kernel_tasks_reader *reader);
 bool kernel_file_has_no_locks(struct kernel_tasks_reader *reader, const struct kernel_task *task, int fd);
 
 /*
- * vma_tree.c: reads task->mappings; those that a process has inherited are equal in every field. -EOPNOTSUPP: too many.
+ * vma_tree.c: reads task->mappings; those that a process has inherited are equal in every field. -EOPNOTSUPP:
+ * there are more than @most, or some thousands.
  */
-int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task);
+int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task, size_t most);

@@ -8,8 +8,8 @@
 #include "kmem/tasks.h"
 #include "kmem/tasks_reader.h"
 
-#define MAPPINGS_MAX 512u
-#define NODES_MAX 96u
+#define MAPPINGS_MAX 8192u
+#define NODES_MAX 2048u /* of one level: more than half full, and gaps have slots, too */
 #define NODE_MAX 256u
 #define MAPPING_MAX 256u
 #define AT_ONCE 32u
@@ -34,13 +34,13 @@ struct walk {
 	struct level levels[2];
 	char bytes[NODES_MAX][NODE_MAX];
 	uint64_t mappings[MAPPINGS_MAX];
-	size_t nr;
+	size_t nr, most;
 };
 
 static bool add(struct walk *w, struct level *below, const struct node *from, uint64_t slot, uint64_t max)
 {
 	if (from->type == LEAF_64) {
-		if (slot && w->nr == MAPPINGS_MAX)
+		if (slot && w->nr == w->most)
 			return false;
 		if (slot)
 			w->mappings[w->nr++] = slot;
@@ -147,7 +147,7 @@ static int read_file_policies(struct kernel_tasks_reader *r, struct kernel_mappi
 	return kernel_batch_run(&r->batch);
 }
 
-int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task)
+int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task, size_t most)
 {
 	_cleanup_free_ struct walk *w = malloc(sizeof(*w));
 	uint64_t root = 0;
@@ -157,6 +157,7 @@ int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_
 		return -ENOMEM;
 	w->reader = reader;
 	w->nr = 0;
+	w->most = MIN_OF(most, (size_t)MAPPINGS_MAX);
 	/* Now: code that ran in the process since it was read may have changed the tree, whose old nodes are free memory. */
 	kernel_batch_add(&reader->batch, task->mm ? task->mm + (uint64_t)reader->at.mm_tree : 0, &root, sizeof(root));
 	err = kernel_batch_run(&reader->batch);
