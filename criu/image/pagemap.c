@@ -239,7 +239,8 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 		*piece = (struct pagemap_run){
 			.vaddr = at,
 			.nr_pages = (MIN_OF(end, pagemap_run_end(from)) - at) / PAGE_SZ,
-			.flags = PAGEMAP_PRESENT | (run->flags & PAGEMAP_LAZY),
+			/* CRIU marks only entries with content as lazy: those that inherit it are as their parent's. */
+			.flags = PAGEMAP_PRESENT | ((run->flags | from->flags) & PAGEMAP_LAZY),
 			.source = from->source + 1,
 			.offset = from->offset,
 			.blocks = from->blocks,

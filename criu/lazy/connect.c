@@ -23,7 +23,9 @@
 
 #define NAME_PREFIX "criu-restore/"
 /* How a daemon that greets names its socket: the same file, but the kernel hands on the text. */
-#define LISTENER_NAME "/./" LAZY_SOCKET
+#define GREETING_NAME "/./" LAZY_SOCKET
+/* And one that also supplies pages of older images which are not marked as lazy in the entries that refer to them. */
+#define LISTENER_NAME "/." GREETING_NAME
 
 int lazy_identity(const struct options *opts, struct image_store *dir, char ret_id[static LAZY_ID_SIZE])
 {
@@ -68,17 +70,20 @@ static int bind_name(int sock, const char *id)
 }
 
 /* CRIU's daemon does not, nor does one of an older version of this program. */
-static bool greets(int sock)
+static struct lazy_peer peer_of(int sock)
 {
-	const size_t tail = strlen(LISTENER_NAME);
+	const size_t greets = strlen(GREETING_NAME), inherits = strlen(LISTENER_NAME);
 	struct sockaddr_un peer = { 0 };
 	socklen_t len = sizeof(peer);
+	const char *end;
 	size_t n;
 
 	if (getpeername(sock, (struct sockaddr *)&peer, &len))
-		return false;
+		return (struct lazy_peer){ 0 };
 	n = strnlen(peer.sun_path, sizeof(peer.sun_path));
-	return n >= tail && !memcmp(peer.sun_path + n - tail, LISTENER_NAME, tail);
+	end = peer.sun_path + n;
+	return (struct lazy_peer){ .greets = n >= greets && !memcmp(end - greets, GREETING_NAME, greets),
+				   .inherits = n >= inherits && !memcmp(end - inherits, LISTENER_NAME, inherits) };
 }
 
 /* -EAGAIN: too many others wait to be accepted. */
@@ -97,7 +102,7 @@ static int connect_once(int sock, const struct options *opts)
 	return flags < 0 || fcntl(sock, F_SETFL, flags & ~O_NONBLOCK) < 0 ? fail(-errno, "fcntl") : 0;
 }
 
-int lazy_connect(const struct options *opts, const char *id, bool *ret_greets)
+int lazy_connect(const struct options *opts, const char *id, struct lazy_peer *ret_peer)
 {
 	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct ucred peer;
@@ -115,7 +120,7 @@ int lazy_connect(const struct options *opts, const char *id, bool *ret_greets)
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }) < 0 ||
 	    (peer.uid && peer.uid != geteuid()))
 		return fail(-EPERM, "connect to " LAZY_SOCKET);
-	*ret_greets = greets(sock);
+	*ret_peer = peer_of(sock);
 	return steal_fd(&sock);
 }
 

@@ -16,11 +16,17 @@ struct options;
 /* Which images these are: the id of their dump, or the directory if they have none. Errors are logged. */
 int lazy_identity(const struct options *opts, struct image_store *dir, char ret_id[static LAZY_ID_SIZE]);
 
+/* What a daemon can do, by the name of its socket: CRIU's neither. */
+struct lazy_peer {
+	bool greets;
+	bool inherits; /* it supplies pages of parent images, too */
+};
+
 /*
- * The side of the restore: a connection; or, not logged, -ENOENT: there is no daemon, or -EAGAIN: others wait, try again. *ret_greets: the
+ * The side of the restore: a connection; or, not logged, -ENOENT: there is no daemon, or -EAGAIN: others wait, try again. ret_peer->greets: the
  * daemon is this program, and is going to send one byte 0; or else text, the reason why it does not serve us.
  */
-int lazy_connect(const struct options *opts, const char *id, bool *ret_greets);
+int lazy_connect(const struct options *opts, const char *id, struct lazy_peer *ret_peer);
 
 /* The side of the daemon. */
 struct lazy_client {

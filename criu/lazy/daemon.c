@@ -119,7 +119,7 @@ int lazy_serve(struct lazy_daemon *d)
 	/* With threads that wait for a lost source: the end of the process ends them. */
 	if (!err) {
 		prefetch_end(d);
-		err = d->remote ? remote_end(d) : 0;
+		err = d->remote && !d->source_lost ? remote_end(d) : 0;
 	}
 	/* If it is not, the holder cares for what is missing when we exit: also for a restore that waits for a page. */
 	if (!err)

@@ -298,6 +298,37 @@ int remote_hung_up(struct lazy_daemon *d)
 	return lost(d, -ECONNRESET);
 }
 
+static int give_up_range(struct lazy_daemon *d, struct lazy_space *space, const struct lazy_range *range)
+{
+	int err = 0;
+
+	for (uint64_t at = range->start; !err && at < range->end;) {
+		uint64_t len = space_stretch(space, range, at, range->end - at, true);
+		const struct lazy_pages pages = { space, range, at, len };
+
+		err = len ? supply_lost(d, &pages, atomic_load(&d->failed)) : 0;
+		at += len;
+		at += space_stretch(space, range, at, range->end - at, false);
+	}
+	return err;
+}
+
+int remote_give_up(struct lazy_daemon *d)
+{
+	int ret = 0;
+
+	for (struct lazy_space *s = d->spaces; s; s = s->next) {
+		int err = 0;
+
+		for (size_t i = 0; !err && i < s->n && s->uffd >= 0 && !s->ended; i++)
+			if (s->v[i].fd < 0)
+				err = give_up_range(d, s, &s->v[i]);
+		if (err && err != -ESRCH)
+			ret = -EAGAIN;
+	}
+	return ret;
+}
+
 /*
  * 0: the source ends, or has ended. -EREMOTEIO: it says that it continues. Otherwise it is not known: it may have ended, and then this is
  * the only tree.

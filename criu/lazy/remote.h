@@ -26,6 +26,8 @@ void remote_leave(struct lazy_daemon *d);
 int remote_fd(const struct lazy_daemon *d);
 /* The source has ended the connection. Returns a negative errno, logged. */
 int remote_hung_up(struct lazy_daemon *d);
+/* With the lock: makes inaccessible what is missing and only at the source. -EAGAIN: not everywhere yet. */
+int remote_give_up(struct lazy_daemon *d);
 /* Nothing is missing: the source may end. A negative errno, logged: it continues instead, so the restored tree must not. */
 int remote_end(struct lazy_daemon *d);
 /* The holder, if the daemon has been killed while it said that. False: the source continues. */

@@ -198,6 +198,31 @@ static int take_arrivals(struct lazy_daemon *d)
 	return prefetch_start(d);
 }
 
+/*
+ * What is only there is lost. If it was no tree, which continues in one place only, the one that runs here gets the others nevertheless;
+ * one that does not run yet is given up.
+ */
+static int source_failed(struct lazy_daemon *d)
+{
+	const int err = atomic_load(&d->failed);
+
+	if (!err || !d->committed || atomic_load(&d->journal->live) != LAZY_SOURCE_IMAGES)
+		return err;
+	if (!d->source_lost)
+		epoll_ctl(d->epoll, EPOLL_CTL_DEL, remote_fd(d), NULL);
+	d->source_lost = true;
+	return 0;
+}
+
+/* The thread that fetches pages finds out itself, unless there are none to fetch: then it is no loss. */
+static int hung_up(struct lazy_daemon *d)
+{
+	if (!d->committed || atomic_load(&d->journal->live) != LAZY_SOURCE_IMAGES)
+		return remote_hung_up(d);
+	epoll_ctl(d->epoll, EPOLL_CTL_DEL, remote_fd(d), NULL);
+	return 0;
+}
+
 /* 0, or the error that ends the daemon. */
 static int serve_ready(struct lazy_daemon *d, const struct epoll_event *event)
 {
@@ -206,9 +231,9 @@ static int serve_ready(struct lazy_daemon *d, const struct epoll_event *event)
 	if (event->data.ptr == &d->sock)
 		return d->sock < 0 ? 0 : take_arrivals(d);
 	if (event->data.ptr == &d->kick)
-		return eventfd_read(d->kick, &value), atomic_load(&d->failed);
+		return eventfd_read(d->kick, &value), source_failed(d);
 	if (event->data.ptr == &d->remote)
-		return remote_hung_up(d);
+		return hung_up(d);
 	if (event->data.ptr == &d->holder) {
 		int err = 0;
 
@@ -237,15 +262,17 @@ static int begin(struct lazy_daemon *d)
 int serve(struct lazy_daemon *d)
 {
 	struct epoll_event ready[READY_MAX];
+	bool again = false; /* a process was changing its map */
 	int err = begin(d);
 
 	while (!err && (!close_complete(d, &err) || !d->committed)) {
-		int n = epoll_wait(d->epoll, ready, READY_MAX, d->retry.n ? RETRY_MS : -1);
+		int n = epoll_wait(d->epoll, ready, READY_MAX, d->retry.n || again ? RETRY_MS : -1);
 
 		for (int i = 0; !err && i < n; i++)
 			err = serve_ready(d, &ready[i]);
 		lock(d);
 		answer(d);
+		again = d->source_lost && remote_give_up(d);
 		unlock(d);
 	}
 	return err;

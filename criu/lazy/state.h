@@ -51,6 +51,7 @@ struct lazy_daemon {
 	struct remote *remote; /* remote.c; NULL: all pages are in the images */
 	struct lazy_faults wanted; /* pages at the source that are waited for */
 	_Atomic int failed; /* of the thread that fetches them: a negative errno */
+	bool source_lost; /* what is only there is made inaccessible, and the rest still supplied */
 	bool lost; /* pages that could not be read are inaccessible now */
 	char *buffer, *chunk; /* of the first and of the second thread */
 };

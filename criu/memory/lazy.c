@@ -56,9 +56,10 @@ int memory_lazy_probe(uint64_t *ret_features)
 	return 0;
 }
 
-static bool is_lazy(const struct pagemap_run *run)
+/* Other daemons take only what these images themselves mark as lazy: nobody would supply the rest. */
+static bool is_lazy(const struct restore *r, const struct pagemap_run *run)
 {
-	return run->flags & PAGEMAP_LAZY;
+	return run->flags & PAGEMAP_LAZY && (r->lazy.inherits || !run->source);
 }
 
 /* The mapping at @addr, which is in one. */
@@ -79,12 +80,12 @@ static const VmaEntry *vma_at(const MmEntry *mm, uint64_t addr)
 	return low ? mm->vmas[low - 1] : NULL;
 }
 
-static bool has_lazy_pages(const struct restore_task *rt, const struct pagemap *map)
+static bool has_lazy_pages(const struct restore *r, const struct restore_task *rt, const struct pagemap *map)
 {
 	for (size_t i = 0; i < map->nr_runs; i++) {
 		uint64_t at = map->runs[i].vaddr, end = at + map->runs[i].nr_pages * PAGE_SZ;
 
-		while (is_lazy(&map->runs[i]) && at < end) {
+		while (is_lazy(r, &map->runs[i]) && at < end) {
 			const VmaEntry *v = vma_at(rt->mm, at);
 
 			if (!v || memory_vma_may_be_lazy(v))
@@ -168,7 +169,7 @@ int memory_lazy_begin(struct restore *r, struct restore_task *rt, const struct p
 
 	if (r->lazy.sock < 0)
 		return 0;
-	if (!has_lazy_pages(rt, map))
+	if (!has_lazy_pages(r, rt, map))
 		return send_uffd(r, -rt->t.pid, -1);
 	fd = new_uffd(r->lazy.device);
 	err = fd < 0 ? fd : ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
@@ -193,7 +194,7 @@ uint64_t memory_lazy_skip(const struct restore *r, const struct pagemap_run *run
 			  uint64_t *ret_stop)
 {
 	*ret_stop = end;
-	if (r->process.uffd < 0 || !is_lazy(run))
+	if (r->process.uffd < 0 || !is_lazy(r, run))
 		return at;
 	while (at < end) {
 		const VmaEntry *v = vma_at(r->process.task->mm, at);
@@ -215,7 +216,7 @@ uint64_t memory_lazy_skip(const struct restore *r, const struct pagemap_run *run
 
 static bool leaves_out(const struct pagemap_run *run, const struct wire_vma *v)
 {
-	return is_lazy(run) && run->vaddr + run->nr_pages * PAGE_SZ > v->start &&
+	return run->flags & PAGEMAP_LAZY && run->vaddr + run->nr_pages * PAGE_SZ > v->start &&
 	       !(run->flags & PAGEMAP_PRESENT && v->madv & BIT(MADV_WIPEONFORK));
 }
 

@@ -59,16 +59,17 @@ static int connect_daemon(struct restore *r)
 {
 	char id[LAZY_ID_SIZE];
 	unsigned int steps = 0;
-	bool greets = false;
+	struct lazy_peer peer = { 0 };
 	int err = lazy_identity(r->opts, r->dir, id), sock = -EAGAIN;
 
-	while (!err && (sock = lazy_connect(r->opts, id, &greets)) == -EAGAIN) {
+	while (!err && (sock = lazy_connect(r->opts, id, &peer)) == -EAGAIN) {
 		poll(NULL, 0, WAIT_STEP_MS);
 		err = wait_more(&steps);
 	}
 	if (err || sock < 0)
 		return err ? err : sock;
-	err = greets ? await_greeting(sock, &steps) : 0;
+	err = peer.greets ? await_greeting(sock, &steps) : 0;
+	r->lazy.inherits = peer.inherits;
 	if (!err)
 		return sock;
 	close(sock);
@@ -111,6 +112,7 @@ int restore_lazy_begin(struct restore *r)
 		return err;
 	sock = connect_daemon(r);
 	r->lazy.own = sock == -ENOENT;
+	r->lazy.inherits |= r->lazy.own;
 	err = r->lazy.own ? lazy_spawn(r->opts, r->dir, &sock) : sock < 0 ? sock : 0;
 	if (!err)
 		err = keep(r, sock, &r->lazy.sock);

@@ -224,6 +224,7 @@ struct restore_lazy {
 	int device; /* /dev/userfaultfd; -1: the system call is used */
 	uint64_t features; /* for UFFDIO_API */
 	bool own; /* it is a process of ours */
+	bool inherits; /* it supplies pages of parent images, too */
 };
 
 struct restore {

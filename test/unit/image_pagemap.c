@@ -352,7 +352,7 @@ static const char *test_bad_processes(void)
 /* Three dumps, each on top of the previous one. */
 static const char *test_parents(void)
 {
-	const struct row oldest[] = { { 10, 10, 4 }, { 30, 2, 4 } };
+	const struct row oldest[] = { { 10, 10, 4 }, { 30, 2, 6 } };
 	const struct row middle[] = {
 		{ 10, 3, 1 }, { 13, 2, 4 }, { 15, 5, 3 }, { 30, 2, 1 }, { 32, 2, 4 }, { 90, 1, 2 }
 	};
@@ -383,6 +383,9 @@ static const char *test_parents(void)
 	EXPECT(page_at(map, 30) == 'K' && page_at(map, 31) == 'L' && page_at(map, 32) == 'l' &&
 	       page_at(map, 33) == 'm');
 	EXPECT(page_at(map, 50) == -1 && pagemap_find(map, 50 * PAGE_SZ)->flags == PAGEMAP_LAZY);
+	/* Lazy where the parent's entry is, through two of them. */
+	EXPECT(pagemap_find(map, 31 * PAGE_SZ)->flags == (PAGEMAP_PRESENT | PAGEMAP_LAZY));
+	EXPECT(pagemap_find(map, 32 * PAGE_SZ)->flags == PAGEMAP_PRESENT);
 	for (size_t i = 1; i < map->nr_runs; i++)
 		EXPECT(map->runs[i - 1].vaddr + map->runs[i - 1].nr_pages * PAGE_SZ <= map->runs[i].vaddr);
 	pagemap_free(map);
