@@ -154,8 +154,13 @@ int pages_verify(struct restore *r, const struct pagemap *map, const char *name)
 	uint64_t pages = 0;
 	long cpus;
 
-	for (size_t i = 0; i < map->nr_runs; i++)
-		pages += is_verified(&v, &map->runs[i]) ? map->runs[i].nr_pages : 0;
+	for (size_t i = 0; i < map->nr_runs; i++) {
+		const struct pagemap_run *run = &map->runs[i];
+
+		pages += is_verified(&v, run) ? run->nr_pages : 0;
+		if (run->source && run->flags & PAGEMAP_LAZY && run->sums)
+			r->lazy.sums_in_parents = true;
+	}
 	if (!pages)
 		return 0;
 	/* Of a check, errors are collected in this process. */
