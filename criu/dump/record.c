@@ -48,5 +48,10 @@ int record_publish(struct dump *dump)
 
 int record_commit(struct dump *dump)
 {
-	return is_kept(dump) ? record_fail(dump, image_store_commit(dump->record)) : 0;
+	if (is_kept(dump))
+		return record_fail(dump, image_store_commit(dump->record));
+	/* Statistics follow: they lock the directory themselves. */
+	if (dump->record)
+		image_store_abort(dump->record);
+	return 0;
 }
