@@ -4,7 +4,7 @@
 VDSO_TEST_SRC   := $(wildcard test/unit/vdso_*.c test/unit/pages_*.c)
 VDSO_UNIT_TESTS := $(VDSO_TEST_SRC:%.c=$(BUILD)/%)
 VDSO_MODULE_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/$(ARCH)/vdso_code.c criu/pie/restorer/vdso.c \
-	criu/memory/image_source.c criu/memory/page_view.c criu/memory/image_sink.c criu/memory/ordered_sink.c criu/memory/copy_pages.c \
+	criu/memory/image_source.c criu/memory/page_view.c criu/memory/image_sink.c criu/memory/ordered_sink.c criu/memory/copy_pages.c criu/memory/shared_pages.c \
 	criu/memory/kept_runs.c criu/memory/compress_sink.c criu/memory/codec.c criu/memory/block_reader.c criu/memory/bare_thread.c criu/memory/turns.c \
 	criu/memory/scan_pages.c criu/memory/classify_pages.c criu/memory/same_pages.c criu/memory/same_hints.c criu/memory/lazy_rule.c criu/memory/group_limits.c criu/memory/direct_io.c criu/memory/track_soft_dirty.c criu/memory/track_areas.c \
 	criu/run/stats.c test/unit/image_helper.c test/unit/memory_store_helper.c \

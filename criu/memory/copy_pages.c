@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "base/bits.h"
+#include "memory/shared_pages.h"
 #include "run/progress.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -17,7 +18,6 @@
 #define BUFFER_SIZE (512ul << 10)
 #define MAX_PIECES 512
 #define PAGE_TRIES 3
-#define ENTRIES_AT_ONCE (BUFFER_SIZE / PAGE_SZ) /* of the page map */
 /* Less is copied before a thread has started. */
 #define WORTH_A_THREAD (4ul << 20)
 
@@ -164,37 +164,14 @@ static int place_batch(struct page_copy *c, const struct worker *w, struct page_
 	return 0;
 }
 
-/* Is a page of the job shared, or may it be? */
-static bool shares_pages(const struct page_copy *c, const struct page_job *job)
-{
-	const struct iovec *pieces = &c->pieces.v[job->first], *last = &pieces[job->n - 1];
-	const uint64_t end = (uintptr_t)last->iov_base + last->iov_len;
-	uint64_t entries[ENTRIES_AT_ONCE], from = 0, to = 0;
-
-	for (int i = 0; i < job->n; i++) {
-		const uint64_t start = (uintptr_t)pieces[i].iov_base, stop = start + pieces[i].iov_len;
-
-		for (uint64_t at = start; at < stop; at += PAGE_SZ) {
-			if (at >= to) {
-				from = at;
-				to = MIN_OF(end, at + ENTRIES_AT_ONCE * PAGE_SZ);
-				if (page_scan_entries(c->from.page_map, from, (to - from) / PAGE_SZ, entries))
-					return true;
-			}
-			if (!pm_is_exclusive(entries[(at - from) / PAGE_SZ]))
-				return true;
-		}
-	}
-	return false;
-}
-
 static int read_job(struct page_copy *c, const struct page_job *job, char *buffer)
 {
-	const bool by_fd = job->by_fd || (c->from.page_map && shares_pages(c, job));
+	const struct iovec *pieces = &c->pieces.v[job->first];
+	const bool by_fd = job->by_fd || (c->from.shared && shared_pages_are_in(c->from.shared, pieces, job->n,
+										job->drops_all_or_nothing));
 	struct iovec local = { buffer, job->len };
 
-	if (!by_fd &&
-	    process_vm_readv(c->from.pid, &local, 1, &c->pieces.v[job->first], job->n, 0) == (ssize_t)job->len)
+	if (!by_fd && process_vm_readv(c->from.pid, &local, 1, pieces, job->n, 0) == (ssize_t)job->len)
 		return 0;
 	return read_by_fd(c, job, buffer);
 }

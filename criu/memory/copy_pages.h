@@ -10,6 +10,8 @@
 #include "run/stats.h"
 #include "util/array.h"
 
+struct shared_pages;
+
 struct page_origin {
 	const char *name; /* in messages */
 	pid_t pid; /* for process_vm_readv(2) */
@@ -21,10 +23,10 @@ struct page_origin {
 	 */
 	const struct page_scan *running;
 	/*
-	 * Pages may be shared copy-on-write, as this page map shows: they are read through @fd where they are. NULL: whoever adds
-	 * them knows.
+	 * Pages may be shared copy-on-write, as this shows: they are read through @fd where they are. NULL: whoever adds them
+	 * knows.
 	 */
-	const struct page_scan *page_map;
+	const struct shared_pages *shared;
 };
 
 ARRAY_OF(page_pieces, struct iovec);

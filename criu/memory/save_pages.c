@@ -6,6 +6,7 @@
 #include "memory/copy_pages.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
+#include "memory/shared_pages.h"
 #include "memory/snapshot.h"
 #include "memory/tracking.h"
 #include "pie/vma.h"
@@ -17,7 +18,7 @@ struct saving {
 	struct dump_task *dt;
 	struct page_copy copy;
 	size_t next_vma; /* of dt->vma_flags */
-	struct page_scan page_map; /* where pages have not been counted */
+	struct shared_pages shared; /* where pages have not been counted */
 };
 
 /* What the kernel reports about the mapping; NULL: nothing is known. Mappings come in ascending order. */
@@ -42,7 +43,7 @@ static bool has_shared_pages(const struct saving *s, const VmaEntry *vma, const 
 		return true;
 	/* Each part is looked at when it is read: not now, but while another one is written. */
 	if (f->not_counted)
-		return !s->copy.from.page_map;
+		return !s->copy.from.shared;
 	/* Neither count includes huge pages of hugetlbfs. */
 	return f->pss_kb != f->rss_kb || f->swap_kb || (vma->flags & MAP_HUGETLB);
 }
@@ -112,14 +113,14 @@ static int add_run(void *arg, const VmaEntry *vma, const struct page_run *run)
 }
 
 /* A failure leaves it unknown which pages are shared: all may be. */
-static void open_page_map(struct saving *s)
+static void open_shared(struct saving *s)
 {
 	const struct dump_task *dt = s->dt;
 
 	if (dt->memory->snapshot || dump_is_pre_dump(s->dump) || !dt->vma_flags.n || !dt->vma_flags.v[0].not_counted)
 		return;
-	if (!page_scan_open(&dt->proc, &s->page_map))
-		s->copy.from.page_map = &s->page_map;
+	if (!shared_pages_open(&dt->proc, &s->shared))
+		s->copy.from.shared = &s->shared;
 }
 
 static int save(struct saving *s, const MmEntry *mm)
@@ -127,7 +128,7 @@ static int save(struct saving *s, const MmEntry *mm)
 	struct page_copy *copy = &s->copy;
 	int err;
 
-	open_page_map(s);
+	open_shared(s);
 	err = memory_classify_pages(s->dt, mm, add_run, s);
 
 	if (err)
@@ -144,7 +145,7 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 {
 	_cleanup_page_sink_ struct page_sink *sink = NULL;
 	_cleanup_close_ int mem = -1;
-	struct saving s = { .dump = dump, .dt = dt, .page_map = PAGE_SCAN_CLOSED };
+	struct saving s = { .dump = dump, .dt = dt, .shared = SHARED_PAGES_CLOSED };
 	int err = page_sink_open(dump, IMAGE_PAGEMAP, dt->t.pid, &sink);
 
 	if (err)
@@ -166,6 +167,6 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 		s.copy.from.running = &dt->memory->track->scan;
 	err = save(&s, mm);
 	page_copy_free(&s.copy);
-	page_scan_close(&s.page_map);
+	shared_pages_close(&s.shared);
 	return err ? err : page_sink_finish(&sink);
 }
