@@ -13,6 +13,7 @@
 #define NODE_MAX 256u
 #define MAPPING_MAX 256u
 #define AT_ONCE 32u
+#define LEVELS_MAX 16 /* a process that runs may free what is read here: then it may lead anywhere, and back */
 /* Low bits of the address of a node: its type. */
 #define NODE_BITS 0xffull
 #define ROOT_IS_NODE 2u
@@ -92,12 +93,13 @@ static bool walk_level(struct walk *w, const struct level *level, struct level *
 static bool find_mappings(struct walk *w, uint64_t root)
 {
 	struct level *level = w->levels, *below = w->levels + 1, *swap;
+	int depth = 0;
 
 	if ((root & 3) != ROOT_IS_NODE || w->reader->at.node_size > NODE_MAX)
 		return false;
 	level->nodes[0] = (struct node){ root & ~NODE_BITS, UINT64_MAX, root >> 3 & 0xf };
 	for (level->n = 1; level->n;) {
-		if (!walk_level(w, level, below))
+		if (++depth > LEVELS_MAX || !walk_level(w, level, below))
 			return false;
 		swap = level;
 		level = below;
