@@ -72,11 +72,6 @@ static inline bool pm_is_shared(uint64_t entry)
 {
 	return (entry & PM_PRESENT) && !(entry & (PM_FILE | PM_EXCLUSIVE));
 }
-/* A private page that no other address space has. */
-static inline bool pm_is_exclusive(uint64_t entry)
-{
-	return (entry & (PM_PRESENT | PM_FILE | PM_EXCLUSIVE)) == (PM_PRESENT | PM_EXCLUSIVE);
-}
 /* Its frame; 0: it is no such page, or the frame is not shown. */
 static inline uint64_t pm_shared_frame(uint64_t entry)
 {
