@@ -173,9 +173,13 @@ int memory_check_available(struct restore *r)
 	const struct memory_needs needs = memory_needs(r);
 	struct cg_hierarchies own = { 0 };
 	struct limits l = { .grouped = false };
-	struct cg_hierarchy *h = needs.private + needs.shared < WORTH_A_LOOK ? NULL : find_hierarchy(r, &own);
+	const bool decodes = has_blocks(r);
+	struct cg_hierarchy *h = NULL;
 	int err = -ENOMEM;
 
+	/* Threads that decompress may need more than a small tree. */
+	if (decodes || needs.private + needs.shared >= WORTH_A_LOOK)
+		h = find_hierarchy(r, &own);
 	if (h)
 		find_groups(r, h, &l);
 	for (int i = 1; err && i <= TRIES; i++) {
@@ -183,7 +187,7 @@ int memory_check_available(struct restore *r)
 		if (err && i < TRIES)
 			usleep(TRY_US); /* style: there is no event */
 	}
-	r->plan.memory_beside = !err && has_blocks(r) ? room_beside(&needs, &l) : 0;
+	r->plan.memory_beside = !err && decodes ? room_beside(&needs, &l) : 0;
 	cg_hierarchies_close(&own);
 	return err;
 }
