@@ -28,22 +28,29 @@ static bool has_much(const struct size *size)
 	return size->rss_kb >= WORTH_OPENING_KB;
 }
 
-/* Up to what is enough. What cannot be read counts as nothing. */
-static void measure(pid_t pid, struct size *size)
+/* What cannot be read counts as nothing. */
+static void measure_one(pid_t pid, struct size *size, struct pid_array *tree)
 {
 	_cleanup_proc_status_ struct proc_status status = { 0 };
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
-	struct pid_array children = { 0 };
 
 	if (proc_open(pid, &proc) || proc_status_read(&proc, &status))
 		return;
 	size->tasks++;
 	size->threads = MAX_OF(size->threads, (size_t)status.threads);
 	size->rss_kb += status.vm_rss_kb;
-	if (!proc_children(&proc, &children))
-		for (size_t i = 0; i < children.n && !(has_many(size) && has_much(size)); i++)
-			measure(children.v[i], size);
-	array_free(&children);
+	proc_children(&proc, tree);
+}
+
+/* Up to what is enough. Not by recursion: the stack limits how deep a tree may be. */
+static void measure(pid_t root, struct size *size)
+{
+	struct pid_array tree = { 0 };
+	int err = array_add(&tree, root);
+
+	for (size_t i = 0; !err && i < tree.n && !(has_many(size) && has_much(size)); i++)
+		measure_one(tree.v[i], size, &tree);
+	array_free(&tree);
 }
 
 static void close_tasks(void *reader)
