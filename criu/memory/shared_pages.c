@@ -9,6 +9,8 @@
 #include "util/proc_root.h"
 
 #define HUGE_PAGES (HUGE_PAGE_SZ / PAGE_SZ)
+/* More for one call would take longer than reading a page here and there without pinning it. */
+#define LOOKS_MAX 32
 
 int shared_pages_open(const struct proc *p, struct shared_pages *ret)
 {
@@ -64,12 +66,13 @@ static bool is_shared(const struct shared_pages *s, uint64_t at, bool huge)
 bool shared_pages_are_in(const struct shared_pages *s, const struct iovec *pieces, int n, bool huge)
 {
 	uint64_t done = 0;
+	int looks = 0;
 
 	for (int i = 0; i < n; i++) {
 		const uint64_t start = (uintptr_t)pieces[i].iov_base, end = start + pieces[i].iov_len;
 
 		for (uint64_t at = MAX_OF(ROUND_DOWN(start, HUGE_PAGE_SZ), done); at < end; at = done) {
-			if (is_shared(s, at, huge))
+			if (++looks > LOOKS_MAX || is_shared(s, at, huge))
 				return true;
 			done = at + HUGE_PAGE_SZ;
 		}

@@ -17,6 +17,6 @@ int shared_pages_open(const struct proc *p, struct shared_pages *ret);
 void shared_pages_close(struct shared_pages *shared);
 /*
  * Would pinning these pages, in ascending order, copy some of them, or divide huge pages? @huge: there are huge ones. True also if
- * it is not known.
+ * it is not known, or takes too long.
  */
 bool shared_pages_are_in(const struct shared_pages *shared, const struct iovec *pieces, int n, bool huge);
