@@ -50,31 +50,55 @@ static bool huge_is_shared(const struct shared_pages *s, const uint64_t entries[
 	return false;
 }
 
-/* Also where this may have been a huge page: a page of it that has one user is copied, too, if others of it have more. */
-static bool is_shared(const struct shared_pages *s, uint64_t at, bool huge)
+static bool any_is_shared(const uint64_t *entries, size_t n)
 {
-	uint64_t entries[HUGE_PAGES];
-
-	if (page_scan_entries(&s->page_map, at, HUGE_PAGES, entries))
-		return true;
-	for (size_t i = 0; i < HUGE_PAGES; i++)
+	for (size_t i = 0; i < n; i++)
 		if (pm_is_shared(entries[i]) || (entries[i] & PM_SWAP))
 			return true;
+	return false;
+}
+
+/* Of a huge page, which may have been divided since: its frames are aligned as its addresses are, unless they are not shown. */
+static bool may_be_of_huge(uint64_t at, const uint64_t *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t frame = entries[i] & PM_PFN_MASK;
+
+		if ((entries[i] & PM_PRESENT) && (!frame || (frame - at / PAGE_SZ - i) % HUGE_PAGES == 0))
+			return true;
+	}
+	return false;
+}
+
+/* From @at on, up to the end of a huge page. Also a page that has one user is copied if others of its huge page have more. */
+static bool is_shared(const struct shared_pages *s, uint64_t at, uint64_t end, bool huge)
+{
+	const size_t n = (end - at) / PAGE_SZ;
+	uint64_t entries[HUGE_PAGES];
+
+	if (page_scan_entries(&s->page_map, at, n, entries) || any_is_shared(entries, n))
+		return true;
+	if (!huge && !may_be_of_huge(at, entries, n))
+		return false;
+	if (page_scan_entries(&s->page_map, ROUND_DOWN(at, HUGE_PAGE_SZ), HUGE_PAGES, entries) ||
+	    any_is_shared(entries, HUGE_PAGES))
+		return true;
 	return huge && (entries[0] & PM_PRESENT) && huge_is_shared(s, entries);
 }
 
 bool shared_pages_are_in(const struct shared_pages *s, const struct iovec *pieces, int n, bool huge)
 {
+	const uint64_t last = (uintptr_t)pieces[n - 1].iov_base + pieces[n - 1].iov_len;
 	uint64_t done = 0;
 	int looks = 0;
 
 	for (int i = 0; i < n; i++) {
 		const uint64_t start = (uintptr_t)pieces[i].iov_base, end = start + pieces[i].iov_len;
 
-		for (uint64_t at = MAX_OF(ROUND_DOWN(start, HUGE_PAGE_SZ), done); at < end; at = done) {
-			if (++looks > LOOKS_MAX || is_shared(s, at, huge))
+		for (uint64_t at = MAX_OF(start, done); at < end; at = done) {
+			done = MIN_OF(ROUND_DOWN(at, HUGE_PAGE_SZ) + HUGE_PAGE_SZ, last);
+			if (++looks > LOOKS_MAX || is_shared(s, at, done, huge))
 				return true;
-			done = at + HUGE_PAGE_SZ;
 		}
 	}
 	return false;
