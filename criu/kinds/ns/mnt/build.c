@@ -420,6 +420,8 @@ void mounts_close(struct restore *r)
 		}
 	}
 	for (struct mount_fs *fs = data ? data->run.fs : NULL; fs; fs = fs->next)
-		for (struct mount_origin *o = fs->origins; o; o = o->next)
+		for (struct mount_origin *o = fs->origins; o; o = o->next) {
 			close_one(&o->fd);
+			close_one(&o->peer);
+		}
 }

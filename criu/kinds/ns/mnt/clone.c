@@ -144,7 +144,8 @@ static int mount_again(const struct mount_origin *origin, const struct mount *mo
 	const struct mount *whole = origin->mount ? NULL : mount->fs->whole;
 	int fd;
 
-	if (mount_is_external(mount) || mount_is_removed(mount) ||
+	/* A new one has no master outside. */
+	if (mount->outer_group || mount_is_external(mount) || mount_is_removed(mount) ||
 	    (whole && !strcmp(whole->entry->source, mount->entry->source)))
 		return -EINVAL;
 	fd = mount_create_again(mount, part);
@@ -249,6 +250,10 @@ int mounts_open_sources(struct restore *r)
 			continue;
 		origin->fd = keep(r, mount_open_source(r, mount));
 		err = origin->fd < 0 ? origin->fd : 0;
+		if (!err && mount->outer_peer) {
+			origin->peer = keep(r, mount_open_peer(r, mount));
+			err = origin->peer < 0 ? origin->peer : 0;
+		}
 	}
 	return err;
 }

@@ -43,6 +43,8 @@ static struct group *find_group(const struct group_array *groups, uint32_t id)
 /* What has the group, or the master, from outside gives it to the others. */
 static bool leads_better(const struct mount *mount, const struct group *g)
 {
+	if (mount->outer_peer != g->leader->outer_peer)
+		return mount->outer_peer;
 	if (mount->outer_group != g->leader->outer_group)
 		return mount->outer_group;
 	return strlen(mount->entry->root) < strlen(g->root);
@@ -145,6 +147,9 @@ static int find_leaders(const struct ns_set *namespaces, struct group_array *gro
 			again |= one;
 		}
 		array_for_each(g, groups) {
+			/* The host has both its group and the master of that. */
+			if (g->leader && g->leader->outer_peer)
+				continue;
 			one = widen(namespaces, find_group(groups, g->master), g->fs, g->root);
 			if (one < 0)
 				return one;
@@ -222,6 +227,22 @@ static int join_group(struct setting *s, const struct group *g, const struct mou
 	return err ? err : join(g->fd, mount->fd);
 }
 
+/* Peers of mounts of the host, on which everything is mounted by now: it would have been on those, too. */
+static int join_host(const struct setting *s, const struct group *g)
+{
+	struct mount *mount;
+	int err = 0;
+
+	mounts_for_each_of_all(mount, s->namespaces)
+	{
+		const struct mount_origin *origin = mount->outer_peer ? mount_origin_for(mount) : NULL;
+
+		if (!err && origin && mount->entry->shared_id == g->id && mount->fd >= 0)
+			err = join(origin->peer, mount->fd);
+	}
+	return err;
+}
+
 /* One whose master is ready. */
 static int set_group(struct setting *s, struct group *g, const struct group *master)
 {
@@ -229,7 +250,8 @@ static int set_group(struct setting *s, struct group *g, const struct group *mas
 	int err = open_leader(s, g);
 	struct mount *mount;
 
-	/* Peers of a mount of the host are so from the beginning. */
+	if (!err && outer_peer)
+		err = join_host(s, g);
 	if (!err && master && !outer_peer)
 		err = follow(s, master->fd, g->leader, g->fd);
 	else if (!err && g->master && outer && !outer_peer)

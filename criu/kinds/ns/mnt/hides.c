@@ -84,13 +84,14 @@ static bool is_empty(int fd)
 
 static bool shows_nothing(const struct mount *mount)
 {
-	struct stat st;
+	struct statx sx;
 
-	if (mount->fd < 0 || fstat(mount->fd, &st) < 0)
+	/* The server of a FUSE file system is not asked. */
+	if (mount->fd < 0 || statx(mount->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) < 0)
 		return false;
-	if (S_ISCHR(st.st_mode))
-		return st.st_rdev == makedev(1, 3);
-	return S_ISDIR(st.st_mode) && mount->fs->type && mount->fs->type->fill == content_fill &&
+	if (S_ISCHR(sx.stx_mode))
+		return sx.stx_rdev_major == 1 && sx.stx_rdev_minor == 3;
+	return S_ISDIR(sx.stx_mode) && mount->fs->type && mount->fs->type->fill == content_fill &&
 	       mount->entry->flags & MNT_FLAG_RDONLY && is_empty(mount->fd);
 }
 

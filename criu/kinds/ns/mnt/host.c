@@ -105,7 +105,8 @@ static bool leads_to(struct dump *dump, const char *path, const struct mount_inf
 	const struct mount_info *found;
 	struct statx sx;
 
-	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+	/* Without a mask the server of a FUSE file system is not asked, which denies it to others than its user. */
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &sx) < 0)
 		return false;
 	found = mountinfo_find(&mount_dump_data(dump)->host, (int)sx.stx_mnt_id);
 	return found && (found == at || is_covered_alike(dump, at, info, found));

@@ -19,6 +19,7 @@ struct mount_origin {
 	const char *root; /* in the file system; "/": all of it */
 	struct mount *mount; /* the root of a namespace, or an external mount; NULL: the file system is created */
 	int fd; /* restore: a mount that nothing is mounted on; -1: not there yet */
+	int peer; /* restore, of a peer of a mount of the host: a mount that has that group, for the end; -1: none */
 	bool attached; /* restore: for the time being, so that it can be copied */
 	bool lacks_points; /* restore, of what comes from outside: mount points have to be created */
 	int undo; /* restore: then the helper process has a mount of its own with this number; -1: none */

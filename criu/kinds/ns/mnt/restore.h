@@ -59,6 +59,8 @@ int mount_create_shown(struct restore *r, const struct mount *mount, const char 
 
 /* source.c: a detached copy of the mount, or directory, in the mount namespace of the tool that @mount comes from; or -errno. */
 int mount_open_source(struct restore *r, const struct mount *mount);
+/* The same, of a peer of a mount of the host, with that group: nothing may be mounted on it. */
+int mount_open_peer(struct restore *r, const struct mount *mount);
 
 /* build.c: in the new mount namespace, a copy of the tool's: creates everything that does not need the pid namespace. */
 int mounts_build(struct restore *r, struct ns *ns);

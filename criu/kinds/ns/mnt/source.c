@@ -37,20 +37,26 @@ static int check_group(int at, const struct mount *mount)
 
 	if (!err)
 		err = mountinfo_read(&self, &all);
-	if (!err && statx(at, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+	/* Nothing else is asked for: what a FUSE file system would need its server for. */
+	if (!err && statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &sx) < 0)
 		err = -errno;
 	if (err)
 		return fail(err, "mount %s: find the mount of %s", MOUNT_NAME(mount), mount->source);
 	info = mountinfo_find(&all, (int)sx.stx_mnt_id);
-	if (info && (info->shared_id || (info->master_id && !mount->outer_peer)))
+	if (info && (info->shared_id || (info->master_id && (!mount->outer_peer || mount->covered)))) {
+		if (!info->shared_id && mount->outer_peer)
+			log_warn(
+				"mount %s becomes a slave of the mount of the host, not its peer: others are mounted over that",
+				MOUNT_NAME(mount));
 		return 0;
+	}
 	return fail(
 		-EINVAL,
 		"mount %s was a slave or a peer of a mount of the host: the mount of %s must be shared (mount --make-shared)",
 		MOUNT_NAME(mount), mount->source);
 }
 
-static int copy_source(struct restore *r, const struct mount *mount)
+static int copy_source(struct restore *r, const struct mount *mount, bool as_peer)
 {
 	_cleanup_close_ int at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, mount->source, O_PATH), fd = -1;
 	struct mount_attr attr = { .propagation = MS_PRIVATE };
@@ -72,12 +78,12 @@ static int copy_source(struct restore *r, const struct mount *mount)
 		return fail(-errno, "mount %s: copy %s", MOUNT_NAME(mount), mount->source);
 	if (mount->outer_group) {
 		err = check_group(at, mount);
-		if (err || mount->outer_peer)
+		if (err || as_peer)
 			return err ? err : steal_fd(&fd);
 		/* At once: no root can be made of a mount that is shared (pivot_root(2)). */
-		attr.propagation = MS_SLAVE;
+		attr.propagation = mount->outer_peer ? MS_PRIVATE : MS_SLAVE;
 	}
-	/* Nothing that is mounted on it may appear elsewhere. */
+	/* Nothing that is mounted on it may appear elsewhere: a peer gets its group at the end. */
 	return mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ?
 		       fail(-errno, "mount %s: end its propagation to others", MOUNT_NAME(mount)) :
 		       steal_fd(&fd);
@@ -86,6 +92,7 @@ static int copy_source(struct restore *r, const struct mount *mount)
 struct covered {
 	struct restore *r;
 	const struct mount *mount;
+	bool as_peer;
 	int fd;
 };
 
@@ -102,23 +109,33 @@ static int uncover(void *arg)
 		if (umount2(mount->source, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) /* style: takes no descriptor */
 			return fail(-errno, "mount %s: %s is not covered by as many mounts as it was",
 				    MOUNT_NAME(mount), mount->source);
-	covered->fd = copy_source(covered->r, mount);
+	covered->fd = copy_source(covered->r, mount, covered->as_peer);
 	return covered->fd < 0 ? covered->fd : 0;
 }
 
-int mount_open_source(struct restore *r, const struct mount *mount)
+static int open_source(struct restore *r, const struct mount *mount, bool as_peer)
 {
-	struct covered covered = { r, mount, -1 };
+	struct covered covered = { r, mount, as_peer, -1 };
 	int result = 0, err;
 
 	if (mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY))
 		return mount_create_fs(mount, NULL);
 	if (!mount->covered)
-		return copy_source(r, mount);
+		return copy_source(r, mount, as_peer);
 	err = ns_run_in_new(&(struct ns_targets){ .fresh = CLONE_NEWNS }, uncover, &covered, &result);
 	if (err)
 		return fail(err, "copy the mount namespace");
 	return result ? result : covered.fd;
+}
+
+int mount_open_source(struct restore *r, const struct mount *mount)
+{
+	return open_source(r, mount, false);
+}
+
+int mount_open_peer(struct restore *r, const struct mount *mount)
+{
+	return open_source(r, mount, true);
 }
 
 static int check_source(struct restore *r, const struct mount *mount)

@@ -26,7 +26,9 @@ struct mount_origin *mount_origin_add(struct mount_fs *fs, struct arena *arena, 
 
 	if (!origin)
 		return NULL;
-	*origin = (struct mount_origin){ .next = fs->origins, .root = root, .mount = mount, .fd = -1, .undo = -1 };
+	*origin = (struct mount_origin){
+		.next = fs->origins, .root = root, .mount = mount, .fd = -1, .peer = -1, .undo = -1
+	};
 	fs->origins = origin;
 	return origin;
 }

@@ -140,6 +140,9 @@ static void clean_neighbour(struct nlmsghdr *message)
 {
 	struct ndmsg *ndm = nlmsg_data(message);
 
+	/* As such it would wait for an answer to a question that nobody has sent. */
+	if (ndm->ndm_state & NUD_INCOMPLETE)
+		ndm->ndm_state = NUD_NONE;
 	if (!net_neighbour_is_managed(message))
 		return;
 	ndm->ndm_state = NUD_NONE;
