@@ -184,7 +184,10 @@ static int commit_images(struct dump *dump)
 {
 	int err = image_store_commit(dump->dir);
 
-	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : record_publish(dump);
+	if (err)
+		return fail(err, "%s", image_store_error(dump->dir));
+	/* A pre-dump may still fail when its stream is complete. */
+	return dump_is_pre_dump(dump) ? 0 : record_publish(dump);
 }
 
 static int commit_kinds(struct dump *dump)

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -168,11 +170,38 @@ static int send_end(struct stream_out *s)
 	return err;
 }
 
+enum { READER_STEP_MS = 1 };
+
+/*
+ * Whoever reads the other end has taken everything but the end, so it has not refused what these images refer to. Not known of a
+ * file, or of a reader behind the next one.
+ */
+static int await_reader(const struct stream_out *s)
+{
+	struct pollfd fds[] = { { .fd = s->end_to }, { .fd = s->stop_fd, .events = POLLIN } };
+	int left;
+
+	while ((!ioctl(s->end_to, SIOCOUTQ, &left) || !ioctl(s->end_to, FIONREAD, &left)) && left > 0) {
+		if (poll(fds, ARRAY_SIZE(fds), READER_STEP_MS) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[0].revents & (POLLERR | POLLHUP))
+			return -EPIPE;
+		if (fds[1].revents)
+			return -EINTR;
+	}
+	return 0;
+}
+
 static int seal(struct image_store *store)
 {
 	struct stream_out *s = out_of(store);
 	int end_fd, err = send_but_end(store, &end_fd);
 
+	if (!err && s->refers && end_fd >= 0) {
+		err = await_reader(s);
+		if (err)
+			err = s->ops->seal(s, err);
+	}
 	if (!err)
 		err = s->ops->seal(s, end_fd < 0 ? 0 : send_end(s));
 	s->sealed = !err;

@@ -29,6 +29,7 @@ struct stream_out {
 	struct image_store store; /* first */
 	const struct stream_out_ops *ops;
 	int fd; /* where it is sent */
+	bool refers; /* to images that the reader has to have: it may refuse these before they are complete */
 	int stop_fd; /* image_stream_set_stop(); -1: none */
 	struct image_set held;
 	struct image_bytes *inventory;

@@ -17,7 +17,7 @@
 #include "util/fds.h"
 #include "inventory.pb-c.h"
 
-enum { PREVIOUS_MAX = 1024 };
+enum { PREVIOUS_MAX = 256 }; /* each has two descriptors */
 
 /* An image on its way. */
 struct arriving {

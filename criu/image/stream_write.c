@@ -247,5 +247,6 @@ void image_stream_refer(struct image_store *store, const char *run_id)
 {
 	struct stream_write *w = write_of_store(store);
 
+	w->out.refers = true;
 	snprintf(w->refers_to, sizeof(w->refers_to), "%s", run_id);
 }

@@ -36,7 +36,8 @@ static bool is_verified(const struct verification *v, const struct pagemap_run *
 	/* Pages of another process are verified with its own, unless those are lazy. */
 	if (run->of_process && !v->r->opts->lazy_pages && restore_find_task(v->r, (pid_t)run->of_process))
 		return false;
-	if (!(run->flags & PAGEMAP_PRESENT) || (v->r->opts->lazy_pages && run->flags & PAGEMAP_LAZY))
+	/* Those of parents are: many of them are loaded at once after all, like stacks, or where userfaultfd(2) is not permitted. */
+	if (!(run->flags & PAGEMAP_PRESENT) || (v->r->opts->lazy_pages && run->flags & PAGEMAP_LAZY && !run->source))
 		return false;
 	return run->blocks ? v->r->check && run->blocks->has_sums : !!run->sums;
 }
@@ -154,13 +155,8 @@ int pages_verify(struct restore *r, const struct pagemap *map, const char *name)
 	uint64_t pages = 0;
 	long cpus;
 
-	for (size_t i = 0; i < map->nr_runs; i++) {
-		const struct pagemap_run *run = &map->runs[i];
-
-		pages += is_verified(&v, run) ? run->nr_pages : 0;
-		if (run->source && run->flags & PAGEMAP_LAZY && run->sums)
-			r->lazy.sums_in_parents = true;
-	}
+	for (size_t i = 0; i < map->nr_runs; i++)
+		pages += is_verified(&v, &map->runs[i]) ? map->runs[i].nr_pages : 0;
 	if (!pages)
 		return 0;
 	/* Of a check, errors are collected in this process. */

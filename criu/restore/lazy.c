@@ -113,12 +113,6 @@ int restore_lazy_begin(struct restore *r)
 	sock = connect_daemon(r);
 	r->lazy.own = sock == -ENOENT;
 	r->lazy.inherits |= r->lazy.own;
-	if (sock >= 0 && !r->lazy.inherits && r->lazy.sums_in_parents) {
-		close(sock);
-		return fail(
-			-EOPNOTSUPP,
-			"the daemon of lazy pages is of another version, which does not verify pages of parent images: start the one of this version, or none");
-	}
 	err = r->lazy.own ? lazy_spawn(r->opts, r->dir, &sock) : sock < 0 ? sock : 0;
 	if (!err)
 		err = keep(r, sock, &r->lazy.sock);

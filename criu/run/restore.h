@@ -225,7 +225,6 @@ struct restore_lazy {
 	uint64_t features; /* for UFFDIO_API */
 	bool own; /* it is a process of ours */
 	bool inherits; /* it supplies pages of parent images, too */
-	bool sums_in_parents; /* such pages have checksums, which that daemon verifies */
 };
 
 struct restore {
