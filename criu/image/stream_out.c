@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -174,13 +175,19 @@ enum { READER_STEP_MS = 1 };
 
 /*
  * Whoever reads the other end has taken everything but the end, so it has not refused what these images refer to. Not known of a
- * file, or of a reader behind the next one.
+ * file, or of a reader behind the next one, as at the other end of TCP.
  */
 static int await_reader(const struct stream_out *s)
 {
 	struct pollfd fds[] = { { .fd = s->end_to }, { .fd = s->stop_fd, .events = POLLIN } };
+	struct stat st;
 	int left;
 
+	/* FIONREAD of a file is something else. */
+	if (fstat(s->end_to, &st) < 0)
+		return -errno;
+	if (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
+		return 0;
 	while ((!ioctl(s->end_to, SIOCOUTQ, &left) || !ioctl(s->end_to, FIONREAD, &left)) && left > 0) {
 		if (poll(fds, ARRAY_SIZE(fds), READER_STEP_MS) < 0 && errno != EINTR)
 			return -errno;

@@ -111,7 +111,6 @@ static int cmp_page(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* A thread accesses the page of its stack pointer at once. */
 static int list_stacks(struct restore *r, const struct restore_task *rt)
 {
 	struct restore_process *p = &r->process;
@@ -121,14 +120,18 @@ static int list_stacks(struct restore *r, const struct restore_task *rt)
 	restore_for_each_task(user, r)
 		if (user->mm_of == rt)
 			n += user->nr_threads;
-	p->stack_pages = calloc(n + 1, sizeof(*p->stack_pages));
+	p->stack_pages = calloc(2 * n + 1, sizeof(*p->stack_pages));
 	if (!p->stack_pages)
 		return fail(-ENOMEM, "stacks");
 	restore_for_each_task(user, r)
-		for (size_t i = 0; user->mm_of == rt && i < user->nr_threads; i++)
-			p->stack_pages[p->nr_stack_pages++] =
-				ROUND_DOWN(compel_stack_pointer(&user->threads[i].cpu.regs), PAGE_SZ);
-	qsort(p->stack_pages, n, sizeof(*p->stack_pages), cmp_page);
+		for (size_t i = 0; user->mm_of == rt && i < user->nr_threads; i++) {
+			const uint64_t sp = compel_stack_pointer(&user->threads[i].cpu.regs);
+			const uint64_t below = sp - MIN_OF(sp, (uint64_t)LAZY_STACK_BELOW);
+
+			p->stack_pages[p->nr_stack_pages++] = ROUND_DOWN(sp, PAGE_SZ);
+			p->stack_pages[p->nr_stack_pages++] = ROUND_DOWN(below, PAGE_SZ);
+		}
+	qsort(p->stack_pages, p->nr_stack_pages, sizeof(*p->stack_pages), cmp_page);
 	return 0;
 }
 

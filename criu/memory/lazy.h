@@ -8,6 +8,12 @@
 #include "pie/wire.h"
 #include "run/restore.h"
 
+/*
+ * Pages of a stack pointer, and of so many bytes below it, are not lazy: a restored thread accesses them at once, and there the timeout is put
+ * of a system call that it continues (compel/src/timed_call.c).
+ */
+#define LAZY_STACK_BELOW 256
+
 /* In the tool: the features of userfaultfd(2) that are needed. *ret_features: those to be asked for. Errors are logged. */
 int memory_lazy_probe(uint64_t *ret_features);
 /* In the task: passes a userfaultfd to the daemon, if pages are to be left out (restore_process.uffd). */

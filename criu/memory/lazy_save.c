@@ -12,9 +12,12 @@ static bool has_stack_pointer(const struct dump_task *dt, uint64_t start, uint64
 	uint64_t first = UINT64_MAX;
 
 	for (size_t i = 0; i < dt->nr_threads; i++) {
-		uint64_t sp = compel_stack_pointer(&dt->threads[i].cpu.regs);
+		const uint64_t sp = compel_stack_pointer(&dt->threads[i].cpu.regs);
+		const uint64_t below = sp - MIN_OF(sp, (uint64_t)LAZY_STACK_BELOW);
 
-		if (sp >= start && sp < end)
+		if (below >= start && below < end)
+			first = MIN_OF(first, ROUND_DOWN(below, PAGE_SZ));
+		else if (sp >= start && sp < end)
 			first = MIN_OF(first, ROUND_DOWN(sp, PAGE_SZ));
 	}
 	*ret_page = first;
