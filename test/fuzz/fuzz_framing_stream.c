@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A stream of images (image/stream_frame.h), whose checksums are right. Each frame of the input is its kind, the number of its
+ * A stream of images (image/stream_frame.h), also with previous ones, whose checksums are right. Each frame of the input is its kind, the number of its
  * image (0: the next one, or the last one), and a byte, of which 0 stands for what a dump would send: the length of an image, the
- * number of images. What is accepted can be read; what is refused has a text; no descriptor is left.
+ * number of images, the id of a run. What is accepted can be read; what is refused has a text; no descriptor is left.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include "image/store_ops.h"
 #include "util/crc32c.h"
 #include "util/fds.h"
+#include "inventory.pb-c.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +39,9 @@ static const char *const names[] = {
 	"",
 	"ids-18446744073709551615.img",
 };
+
+/* Of every dump here. */
+#define RUN "01234567-89ab-cdef-0123-456789abcdef"
 
 struct output {
 	int fd;
@@ -73,10 +77,27 @@ static void put_frame(struct output *out, uint32_t kind, uint32_t image, const v
 	put(out, bytes, len);
 }
 
+/* An inventory as a dump writes it, which is what a reference is compared with. */
+static void put_inventory(struct output *out, uint32_t image)
+{
+	const uint32_t magic[] = { htole32(0x54564319), htole32(0x58313116) };
+	InventoryEntry entry = INVENTORY_ENTRY__INIT;
+	uint8_t bytes[128];
+	uint32_t len;
+
+	entry.dump_criu_run_id = (char *)RUN;
+	len = htole32((uint32_t)inventory_entry__pack(&entry, bytes + sizeof(magic) + sizeof(len)));
+	memcpy(bytes, magic, sizeof(magic));
+	memcpy(bytes + sizeof(magic), &len, sizeof(len));
+	len = (uint32_t)sizeof(magic) + (uint32_t)sizeof(len) + le32toh(len);
+	out->len[image % IMAGES_MAX] += len;
+	put_frame(out, FRAME_DATA, image, bytes, len);
+}
+
 /* Three bytes of the input. */
 static void add_frame(struct output *out, const uint8_t *from)
 {
-	uint32_t kind = from[0] % 7, image = from[1];
+	uint32_t kind = from[0] % 8, image = from[1];
 	uint64_t value = from[2];
 	char fill[4096];
 
@@ -88,6 +109,10 @@ static void add_frame(struct output *out, const uint8_t *from)
 		put_frame(out, kind, image, names[value % ARRAY_SIZE(names)], strlen(names[value % ARRAY_SIZE(names)]));
 		return;
 	case FRAME_DATA:
+		if (value == 255) {
+			put_inventory(out, image);
+			return;
+		}
 		value = value < 128 ? (value + 1) * 32 : value;
 		memset(fill, from[2], sizeof(fill));
 		out->len[image % IMAGES_MAX] += value;
@@ -99,6 +124,14 @@ static void add_frame(struct output *out, const uint8_t *from)
 	case FRAME_END:
 		value = htole64(value ?: out->images);
 		break;
+	case FRAME_REFER:
+		put_frame(out, kind, image, RUN, value ? value % sizeof(RUN) : sizeof(RUN) - 1);
+		return;
+	case FRAME_END_PREVIOUS:
+		value = htole64(value ?: out->images);
+		put_frame(out, kind, image, &value, sizeof(value));
+		put_head(out);
+		return;
 	case FRAME_CANCEL:
 		put_frame(out, kind, image, NULL, 0);
 		put_head(out);
@@ -112,6 +145,7 @@ static void add_frame(struct output *out, const uint8_t *from)
 /* Every byte of every image. */
 static void look(struct image_store *store)
 {
+	struct image_store *parent;
 	enum image_type type;
 	uint64_t id;
 
@@ -131,6 +165,8 @@ static void look(struct image_store *store)
 		}
 		cleanup_close(&extent.fd);
 	}
+	if (!image_store_parent(store, &parent))
+		look(parent);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
