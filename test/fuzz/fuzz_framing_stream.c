@@ -80,7 +80,7 @@ static void put_frame(struct output *out, uint32_t kind, uint32_t image, const v
 /* An inventory as a dump writes it, which is what a reference is compared with. */
 static void put_inventory(struct output *out, uint32_t image)
 {
-	const uint32_t magic[] = { htole32(0x54564319), htole32(0x58313116) };
+	const uint32_t magic[] = { htole32(0x58313116) };
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
 	uint8_t bytes[128];
 	uint32_t len;
