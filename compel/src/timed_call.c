@@ -149,6 +149,9 @@ int compel_shorten_call(pid_t tid, int nr, uint64_t left_ns)
 		err = enter(tid, &own);
 	if (!err)
 		err = leave(tid, &own);
+	/* It may have been stopped when it entered the call. Where it cannot be taken out of it, it needs its timeout. */
+	if (err && err != -EAGAIN && arch_write_regs(tid, &own))
+		return err;
 	restore_limit(tid, &limit);
 	return err;
 }
