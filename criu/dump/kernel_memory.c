@@ -13,6 +13,9 @@
 /* Of all processes: with less, writing smaps takes the kernel no longer. */
 #define WORTH_OPENING_KB (256ul << 10)
 
+/* So many are looked at: each costs some 40 system calls, and what the others have is not worth those. */
+#define LOOKS_MAX 32
+
 struct size {
 	size_t tasks, threads; /* threads: the most of one process */
 	uint64_t rss_kb;
@@ -42,13 +45,13 @@ static void measure_one(pid_t pid, struct size *size, struct pid_array *tree)
 	proc_children(&proc, tree);
 }
 
-/* Up to what is enough. Not by recursion: the stack limits how deep a tree may be. */
+/* Not by recursion: the stack limits how deep a tree may be. */
 static void measure(pid_t root, struct size *size)
 {
 	struct pid_array tree = { 0 };
 	int err = array_add(&tree, root);
 
-	for (size_t i = 0; !err && i < tree.n && !(has_many(size) && has_much(size)); i++)
+	for (size_t i = 0; !err && i < MIN_OF(tree.n, (size_t)LOOKS_MAX) && !(has_many(size) && has_much(size)); i++)
 		measure_one(tree.v[i], size, &tree);
 	array_free(&tree);
 }

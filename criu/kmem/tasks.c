@@ -137,6 +137,7 @@ void kernel_tasks_close(struct kernel_tasks_reader *r)
 	if (!r)
 		return;
 	kernel_batch_close(&r->batch);
+	free(r->walk);
 	kernel_reader_free(r);
 }
 

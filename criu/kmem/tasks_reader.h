@@ -68,5 +68,6 @@ struct kernel_tasks_reader {
 	long values[KERNEL_TASK_VALUES]; /* offsets of the values of tasks.c */
 	long thread_values[KERNEL_THREAD_VALUES]; /* the same, of threads.c */
 	bool knows_threads;
+	struct mapping_walk *walk; /* vma_tree.c: large, so it is kept; NULL: not needed yet */
 	int landlock_word; /* index at cred->security; -1: no Landlock */
 };

@@ -30,7 +30,7 @@ struct level {
 	size_t n;
 };
 
-struct walk {
+struct mapping_walk {
 	struct kernel_tasks_reader *reader;
 	struct level levels[2];
 	char bytes[NODES_MAX][NODE_MAX];
@@ -38,7 +38,7 @@ struct walk {
 	size_t nr, most;
 };
 
-static bool add(struct walk *w, struct level *below, const struct node *from, uint64_t slot, uint64_t max)
+static bool add(struct mapping_walk *w, struct level *below, const struct node *from, uint64_t slot, uint64_t max)
 {
 	if (from->type == LEAF_64) {
 		if (slot && w->nr == w->most)
@@ -54,7 +54,7 @@ static bool add(struct walk *w, struct level *below, const struct node *from, ui
 }
 
 /* Slots are valid up to the first one whose pivot is 0 or the end of the node; the rest is stale. */
-static bool take_node(struct walk *w, struct level *below, const struct node *node, const char *bytes)
+static bool take_node(struct mapping_walk *w, struct level *below, const struct node *node, const char *bytes)
 {
 	const struct kernel_tasks_fields *at = &w->reader->at;
 	const bool inner = node->type == ARANGE_64;
@@ -77,7 +77,7 @@ static bool take_node(struct walk *w, struct level *below, const struct node *no
 	return false;
 }
 
-static bool walk_level(struct walk *w, const struct level *level, struct level *below)
+static bool walk_level(struct mapping_walk *w, const struct level *level, struct level *below)
 {
 	below->n = 0;
 	for (size_t i = 0; i < level->n; i++)
@@ -90,7 +90,7 @@ static bool walk_level(struct walk *w, const struct level *level, struct level *
 	return true;
 }
 
-static bool find_mappings(struct walk *w, uint64_t root)
+static bool find_mappings(struct mapping_walk *w, uint64_t root)
 {
 	struct level *level = w->levels, *below = w->levels + 1, *swap;
 	int depth = 0;
@@ -123,7 +123,7 @@ static void take_mapping(const struct kernel_tasks_reader *r, const char *from, 
 	};
 }
 
-static int read_mappings(struct walk *w, struct kernel_mapping *to)
+static int read_mappings(struct mapping_walk *w, struct kernel_mapping *to)
 {
 	char bytes[AT_ONCE][MAPPING_MAX];
 	int err = 0;
@@ -151,12 +151,13 @@ static int read_file_policies(struct kernel_tasks_reader *r, struct kernel_mappi
 
 int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task, size_t most)
 {
-	_cleanup_free_ struct walk *w = malloc(sizeof(*w));
+	struct mapping_walk *w = reader->walk ?: malloc(sizeof(*w));
 	uint64_t root = 0;
 	int err;
 
 	if (!w)
 		return -ENOMEM;
+	reader->walk = w;
 	w->reader = reader;
 	w->nr = 0;
 	w->most = MIN_OF(most, (size_t)MAPPINGS_MAX);
