@@ -4,7 +4,6 @@
 #include "image/dir.h"
 #include "image/stream.h"
 #include "image/writer.h"
-#include "memory/memory.h"
 #include "util/log.h"
 
 static int record_fail(struct dump *dump, int err)

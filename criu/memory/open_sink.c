@@ -19,9 +19,11 @@ static int open_own(struct dump *dump, enum image_type type, uint64_t id, struct
 int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink)
 {
 	_cleanup_page_sink_ struct page_sink *sink = NULL;
+	const bool sends = dump->record || dump->opts->page_server;
 	int err = open_own(dump, type, id, &sink);
 
-	if (!err && dump->record && dump->opts->track_mem && type == IMAGE_PAGEMAP)
+	/* For the next dump, if there may be one that leaves pages out. */
+	if (!err && sends && dump->opts->track_mem && type == IMAGE_PAGEMAP)
 		err = record_sink_open(dump, id, &sink);
 	if (!err)
 		*ret_sink = steal_ptr(&sink);

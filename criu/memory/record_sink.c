@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Around the sink of a stream: notes which pages of a process are sent (image/sent_pages.h), for the next dump, which can leave them
- * out. Those are only in the images that the receiver has.
+ * Around the sink of a stream or a page server: notes which pages of a process are sent (image/sent_pages.h), for the next dump, which
+ * can leave them out. Those are only in the images that the receiver has.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -74,15 +74,17 @@ static void discard(struct page_sink *sink)
 
 static int write_record(struct record_sink *s)
 {
-	struct sent_pages sent = { .run_id = s->dump->run_id, .by_stream = true };
+	const bool by_stream = s->dump->record;
+	struct sent_pages sent = { .run_id = s->dump->run_id, .by_stream = by_stream };
+	struct image_store *to = by_stream ? s->dump->record : s->dump->dir;
 	struct page_run run;
 	int err = 0;
 
 	while (!err && kept_runs_next(&s->runs, UINT64_MAX, &run))
 		err = sent_runs_add(&sent.runs, run.start, run.end);
-	err = err ? fail(err, "list of pages") : sent_pages_write(s->dump->record, s->pid, &sent);
+	err = err ? fail(err, "list of pages") : sent_pages_write(to, s->pid, &sent);
 	array_free(&sent.runs);
-	return err < 0 ? fail(err, "%s", image_store_error(s->dump->record)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(to)) : 0;
 }
 
 static int finish(struct page_sink *sink)
@@ -105,8 +107,8 @@ static const struct page_sink_ops record_sink_ops = {
 	.finish = finish,
 	.discard = discard,
 };
-/* Without add_zeros(), content has all pages. */
-static const struct page_sink_ops with_zeros_ops = {
+/* Around a sink that takes zeros as content. */
+static const struct page_sink_ops zeros_are_content_ops = {
 	.add_run = add_run,
 	.begin = begin,
 	.write = write_batch,
@@ -121,7 +123,7 @@ int record_sink_open(struct dump *dump, uint64_t pid, struct page_sink **sink)
 
 	if (!s)
 		return fail(-ENOMEM, "list of pages");
-	*s = (struct record_sink){ .sink.ops = (*sink)->ops->add_zeros ? &record_sink_ops : &with_zeros_ops,
+	*s = (struct record_sink){ .sink.ops = (*sink)->ops->add_zeros ? &record_sink_ops : &zeros_are_content_ops,
 				   .to = *sink,
 				   .dump = dump,
 				   .pid = pid };

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "image/sent_pages.h"
 #include "memory/kept_runs.h"
 #include "memory/page_sink.h"
 #include "memory/turns.h"
@@ -27,8 +26,6 @@ struct server_sink {
 	struct page_sink sink;
 	struct dump *dump;
 	struct page_client *client;
-	uint64_t pid; /* 0: what is sent need not be known later */
-	struct sent_pages sent;
 	struct turns turns; /* its lock is also that of: */
 	struct kept_runs runs;
 	/* Of the thread whose turn it is. */
@@ -87,8 +84,6 @@ static int add_header(struct server_sink *s, const struct page_run *run)
 {
 	struct message_bytes header;
 
-	if (s->pid && sent_runs_add(&s->sent.runs, run->start, run->end))
-		return fail(-ENOMEM, "list of pages");
 	page_client_encode_run(s->client, header_flags(run), run->start, (run->end - run->start) / PAGE_SZ, header.v);
 	/* The array may move: addresses are set at the end. */
 	return array_add(&s->headers, header) ||
@@ -172,16 +167,8 @@ static void discard(struct page_sink *sink)
 	kept_runs_free(&s->runs);
 	array_free(&s->pieces);
 	array_free(&s->headers);
-	array_free(&s->sent.runs);
 	turns_free(&s->turns);
 	free(s);
-}
-
-static int write_sent(struct server_sink *s)
-{
-	int err = sent_pages_write(s->dump->dir, s->pid, &s->sent);
-
-	return err ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
 /* Runs without content follow the last batch. */
@@ -195,8 +182,6 @@ static int finish(struct page_sink *sink)
 		err = page_run_has_content(&run) ? fail(-EIO, "pages are missing") : add_header(s, &run);
 	if (!err)
 		err = send_pieces(s);
-	if (!err && s->pid)
-		err = write_sent(s);
 	discard(sink);
 	return err;
 }
@@ -219,11 +204,7 @@ int server_sink_open(struct dump *dump, enum image_type type, uint64_t id, struc
 
 	if (!s)
 		return fail(-ENOMEM, "pages for the page server");
-	*s = (struct server_sink){
-		.sink.ops = &server_sink_ops, .dump = dump, .client = *dump->page_client, .sent.run_id = dump->run_id
-	};
-	/* For the next dump, if there may be one that leaves pages out. */
-	s->pid = type == IMAGE_PAGEMAP && dump->opts->track_mem ? id : 0;
+	*s = (struct server_sink){ .sink.ops = &server_sink_ops, .dump = dump, .client = *dump->page_client };
 	turns_init(&s->turns);
 	uuid_parse(dump->run_id, &run);
 	err = page_client_open_image(s->client, message_dst(type == IMAGE_PAGEMAP ? MESSAGE_TASK : MESSAGE_SEGMENT, id),
