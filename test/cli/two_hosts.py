@@ -84,10 +84,8 @@ def victim(what, main):
         if what in ("the receiver", "the holder of the copy") and f"{MIGRATE}\0--receive\0" in line and \
                 text_of(f"/proc/{pid}/comm").startswith("migrate-hold") == (what == "the holder of the copy"):
             return pid
-        # Not the one that only tells which options are set (source.NO_PID).
-        if what == "the dump" and line.startswith(f"{CRIU}\0dump") and "\0-t\0002147483647\0" not in line:
-            return pid
-        if what == "the restore" and line.startswith(f"{CRIU}\0restore"):
+        # Not the one that only shows its options (criu_options.py).
+        if what in ("the dump", "the restore") and line.startswith(f"{CRIU}\0{what.split()[1]}\0") and "\0--show-options\0" not in line:
             return pid
         if what in ("the daemon", "the holder") and line.startswith(f"{CRIU}\0lazy-pages") and \
                 text_of(f"/proc/{pid}/comm").startswith("criu-lazy-hold") == (what == "the holder"):
